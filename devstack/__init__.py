@@ -1,0 +1,1 @@
+"""The embedded local stack: one module a service, usable without our DAGs."""

