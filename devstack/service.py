@@ -3,6 +3,9 @@
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from devstack.config import REPO
 
 
 def _nothing() -> None:
@@ -22,6 +25,10 @@ class Service:
     user: str | None = None
     prepare: Callable[[], None] = _nothing
     after: Callable[[], None] = _nothing
+    directory: Path = REPO
+    stop_signal: str = "TERM"
+    stop_seconds: int = 15
+    ready_seconds: float = 90
 
 
 def port_open(port: int) -> bool:
