@@ -1,0 +1,86 @@
+"""Errors that name what was wrong, where, and the repair."""
+
+from typing import ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+
+class PinflowError(AirflowException):
+    """An error whose message ends with its repair and an anchor of docs/runbook.md."""
+
+    anchor: ClassVar[str] = "pinflow"
+
+    def __init__(self, what: str, repair: str) -> None:
+        super().__init__(f"{what} Repair: {repair} (docs/runbook.md#{self.anchor})")
+
+
+class SettingsError(PinflowError, AirflowFailException):
+    """The Variable `pinflow` is absent or wrong; a retry cannot help."""
+
+    anchor = "settings"
+
+
+class WindowError(PinflowError, AirflowFailException):
+    """The params of a run do not name a window; a retry cannot help."""
+
+    anchor = "window"
+
+
+class SourceError(PinflowError, AirflowFailException):
+    """The source database refuses us or lacks what we read; a retry cannot help."""
+
+    anchor = "source"
+
+
+class SourceUnavailableError(PinflowError):
+    """The source database does not answer, or the connection was lost."""
+
+    anchor = "source-unavailable"
+
+
+class KafkaTopicError(PinflowError, AirflowFailException):
+    """A topic is missing or unusable; a retry cannot help."""
+
+    anchor = "kafka-topic"
+
+
+class KafkaDeliveryError(PinflowError):
+    """Some records were not acknowledged."""
+
+    anchor = "kafka-delivery"
+
+
+class LandingError(PinflowError):
+    """Records that Kafka acknowledged cannot be found in the lake."""
+
+    anchor = "landing"
+
+
+class ManifestError(PinflowError, AirflowFailException):
+    """A manifest is absent or malformed."""
+
+    anchor = "manifest"
+
+
+class RemoteRunError(PinflowError):
+    """A Databricks run ended without success."""
+
+    anchor = "remote-run"
+
+
+class StatementError(PinflowError):
+    """A SQL statement failed on the warehouse."""
+
+    anchor = "statement"
+
+
+class SqlFileError(PinflowError, AirflowFailException):
+    """A SQL file lacks its header or cannot be found."""
+
+    anchor = "sql-file"
+
+
+class SetupError(PinflowError):
+    """A connection, a grant or a part of the platform is not as the pipeline needs it."""
+
+    anchor = "setup"

@@ -1,0 +1,1 @@
+"""Hooks talk: one class for each system the pipeline reaches."""

@@ -1,0 +1,149 @@
+"""The source database: MySQL behind the connection `pinterest_rds`."""
+
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from airflow.providers.mysql.hooks.mysql import MySqlHook
+
+from pinflow.errors import PinflowError, SourceError, SourceUnavailableError
+from pinflow.paths import include_dir
+from pinflow.window import Window
+
+CONNECTION = "pinterest_rds"
+KEY = {"pin": "index", "geo": "ind", "user": "ind"}
+# An IN list of this size is one scan even where no index exists; beyond it one unbuffered scan reads all.
+IDS_PER_QUERY = 10_000
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 300
+_DENIED = {1044, 1045, 1698, 1142, 1143}
+_LACKING = {1049: "database", 1146: "table", 1054: "column"}
+
+
+@cache
+def _statement(name: str) -> str:
+    return (include_dir() / "sql" / "source" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def explain(error: Exception, where: str) -> PinflowError | None:
+    """Turn a driver's error into one that names the repair; None when it is not the driver's."""
+    number = getattr(error, "errno", None)
+    if number is None and error.args and isinstance(error.args[0], int):
+        number = error.args[0]
+    if number is None:
+        return None
+    if number in _DENIED:
+        return SourceError(
+            f"{where} refused the login or lacks a grant: {error}.",
+            f"correct login and password of the connection `{CONNECTION}`, or grant SELECT on the tables.",
+        )
+    if number in _LACKING:
+        return SourceError(
+            f"{where} has no such {_LACKING[number]}: {error}.",
+            f"correct the schema of the connection `{CONNECTION}`, or load the tables "
+            "pinterest_data, geolocation_data and user_data (locally `make seed`).",
+        )
+    return SourceUnavailableError(
+        f"{where} does not answer or dropped the connection: {error}.",
+        f"check host and port of the connection `{CONNECTION}` and that the database is up; "
+        "the task starts its table over from the frozen ids.",
+    )
+
+
+class SourceHook(MySqlHook):
+    """Reads posts; sessions are read-only, UTC and utf8mb4, with connect and read time-outs."""
+
+    def __init__(self, mysql_conn_id: str = CONNECTION, **kwargs: Any) -> None:
+        super().__init__(mysql_conn_id=mysql_conn_id, **kwargs)
+
+    def get_conn(self) -> Any:
+        """Connect with the driver the connection's extra `client` names (default mysqlclient)."""
+        conn = self.get_connection(self.get_conn_id())
+        extra = conn.extra_dejson
+        common: dict[str, Any] = {
+            "host": conn.host or "localhost",
+            "port": int(conn.port or 3306),
+            "user": conn.login,
+            "password": conn.password or "",
+            "database": self.schema or conn.schema or "",
+            "charset": extra.get("charset", "utf8mb4"),
+        }
+        tls = {k: v for k, v in extra.items() if k.startswith("ssl")}
+        start = "SET time_zone = '+00:00'"
+        if extra.get("client", "mysqlclient") == "mysql-connector-python":
+            import mysql.connector
+
+            connection = mysql.connector.connect(
+                **common,
+                **tls,
+                connection_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                init_command=start,
+            )
+        else:
+            import MySQLdb
+
+            connection = MySQLdb.connect(
+                **common,
+                **({"ssl": tls["ssl"]} if "ssl" in tls else {}),
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                init_command=start,
+                use_unicode=True,
+            )
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+        return connection
+
+    def where(self) -> str:
+        """Name the database for messages, without secrets."""
+        conn = self.get_connection(self.get_conn_id())
+        return f"MySQL {conn.host}:{conn.port or 3306}/{self.schema or conn.schema or ''}"
+
+    def stream(self, sql: str, parameters: Any = None) -> Iterator[dict[str, Any]]:
+        """Yield rows as dictionaries from an unbuffered cursor; raises PinflowError on driver errors."""
+        try:
+            with closing(self.get_conn()) as connection, closing(self._cursor(connection)) as cursor:
+                cursor.execute(sql, parameters)
+                columns = [column[0] for column in cursor.description]
+                while rows := cursor.fetchmany(5_000):
+                    for row in rows:
+                        yield dict(zip(columns, row, strict=True))
+        except PinflowError:
+            raise
+        except Exception as error:
+            raise (explain(error, self.where()) or error) from error
+
+    @staticmethod
+    def _cursor(connection: Any) -> Any:
+        if type(connection).__module__.startswith("MySQLdb"):
+            from MySQLdb.cursors import SSCursor
+
+            return connection.cursor(SSCursor)
+        return connection.cursor(buffered=False)
+
+    def newest_post(self) -> datetime | None:
+        """Return the newest post's timestamp (naive UTC), None for an empty source."""
+        row = next(self.stream(_statement("newest_post")), None)
+        return next(iter(row.values())) if row else None
+
+    def posts(self, window: Window) -> Iterator[dict[str, Any]]:
+        """Yield `ind` and `timestamp` of the window's posts, read in one statement and so one snapshot."""
+        bounds = {
+            "window_start": window.start.replace(tzinfo=None),
+            "window_end": window.end.replace(tzinfo=None),
+        }
+        return self.stream(_statement("select_posts"), bounds)
+
+    def rows(self, table: str, ids: Collection[int]) -> Iterator[dict[str, Any]]:
+        """Yield a table's rows with these ids, in at most one scan of the table."""
+        sql, key = _statement(f"read_{table}").rstrip().rstrip(";"), KEY[table]
+        if not ids:
+            return
+        if len(ids) > IDS_PER_QUERY:
+            yield from (row for row in self.stream(sql) if row[key] in ids)
+            return
+        marks = ", ".join(["%s"] * len(ids))
+        yield from self.stream(f"{sql}\nWHERE `{key}` IN ({marks})", tuple(ids))

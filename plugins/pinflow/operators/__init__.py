@@ -1,0 +1,1 @@
+"""Operators move: each returns what it wrote and logs the counts."""

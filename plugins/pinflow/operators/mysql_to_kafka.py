@@ -1,0 +1,116 @@
+"""Move one table's rows of the selected posts from MySQL to Kafka."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from pinflow import paths
+from pinflow.errors import ManifestError
+from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
+from pinflow.hooks.lake import LakeHook
+from pinflow.hooks.source import KEY, SourceHook
+from pinflow.manifest import Acknowledged, Manifest, pack, spans, unpack
+from pinflow.settings import Settings, load_settings
+from pinflow.window import Window
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, (bytes, bytearray)):
+        return value.decode("utf-8", "backslashreplace")
+    raise TypeError(f"a column of type {type(value).__name__} has no JSON form")
+
+
+def wire(row: dict[str, Any]) -> bytes:
+    """Write a source row as it goes over the wire: one JSON object, numbers as numbers, ISO 8601."""
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=_plain).encode(
+        "utf-8", "replace"
+    )
+
+
+class MySqlToKafkaOperator(BaseOperator):
+    """Send exactly the selected ids of one table, key = ind, every write acknowledged.
+
+    :param table: `pin`, `geo` or `user`.
+    :param selected: what SelectPostsOperator returned (templated).
+
+    Returns a manifest (pinflow.manifest.Manifest as JSON); its id file lists ind, post_ts, partition and
+    offset of every acknowledged record. Raises SourceError, SourceUnavailableError, KafkaTopicError or
+    KafkaDeliveryError; a retry sends the whole window again, and readers drop the doubles by id.
+    """
+
+    template_fields: Sequence[str] = ("table", "selected")
+    ui_color = "#d9f0dd"
+
+    def __init__(self, *, table: str, selected: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.selected = selected
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        """Read, send, write the id file, return the manifest."""
+        settings, lake = load_settings(), LakeHook()
+        selected = self._selected()
+        posts = {post["ind"]: post["post_ts"] for post in unpack(lake.read(selected["posts"]))}
+        acknowledged = self._send(paths.topic(settings.user_id, self.table), posts)
+        manifest = self._manifest(settings, context, acknowledged)
+        rows = (vars(record) for record in sorted(acknowledged, key=lambda r: (r.partition, r.offset)))
+        lake.write(manifest.ids, pack(rows))
+        self.log.info(
+            "%s: %d posts selected, %d records acknowledged in `%s`, %d orphans (absent in this table); %s",
+            self.table, manifest.selected, manifest.count, manifest.topic, manifest.selected - manifest.count,
+            manifest.partitions,
+        )  # fmt: skip
+        return manifest.to_json()
+
+    def _selected(self) -> dict[str, Any]:
+        if not isinstance(self.selected, dict) or "posts" not in self.selected:
+            raise ManifestError(
+                f"select_posts handed on {self.selected!r}, no id file.",
+                "clear `select_posts`; everything after it runs again.",
+            )
+        return self.selected
+
+    def _send(self, topic: str, posts: dict[int, str]) -> list[Acknowledged]:
+        kafka, source = KafkaHook(), SourceHook()
+        producer = kafka.producer()
+        kafka.partitions(topic, producer)
+        # the last acknowledgement of an id stands; an id doubled in the source is sent twice, kept once
+        records: dict[int, Acknowledged] = {}
+
+        def keep(ind: int, partition: int, offset: int) -> None:
+            records[ind] = Acknowledged(ind, posts[ind], partition, offset)
+
+        writer = AcknowledgedWriter(producer, topic, keep)
+        key = KEY[self.table]
+        for row in source.rows(self.table, posts.keys()):
+            writer.send(int(row[key]), wire(row))
+        writer.finish()
+        return list(records.values())
+
+    def _manifest(self, settings: Settings, context: "Context", acknowledged: list[Acknowledged]) -> Manifest:
+        selected = self._selected()
+        window = Window.parse(selected["window_start"], selected["window_end"])
+        key = paths.manifest_key(self.table, window, selected["run"], context["ti"].try_number)
+        return Manifest(
+            table=self.table,
+            topic=paths.topic(settings.user_id, self.table),
+            window_start=selected["window_start"],
+            window_end=selected["window_end"],
+            run=selected["run"],
+            selected=selected["count"],
+            count=len(acknowledged),
+            posts=selected["posts"],
+            ids=f"s3://{settings.bucket}/{key}",
+            partitions=spans(acknowledged),
+        )

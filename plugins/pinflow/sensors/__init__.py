@@ -1,0 +1,1 @@
+"""Sensors wait, without holding a worker slot."""

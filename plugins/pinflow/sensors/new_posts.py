@@ -1,0 +1,46 @@
+"""Wait until the source holds the whole window."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseSensorOperator
+
+from pinflow.errors import SourceUnavailableError
+from pinflow.hooks.source import SourceHook
+from pinflow.settings import load_settings
+from pinflow.window import iso_utc, now, window_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class NewPostsSensor(BaseSensorOperator):
+    """Satisfied when the newest post lies past the window's end, or the end is older than the grace period.
+
+    A source that does not answer is waited for; a refused login or a missing table fails at once.
+    """
+
+    ui_color = "#f4ead5"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"mode": "reschedule", **kwargs})
+
+    def poke(self, context: "Context") -> bool:
+        """Ask the source once."""
+        settings, window = load_settings(), window_of(context)
+        try:
+            newest = SourceHook().newest_post()
+        except SourceUnavailableError as error:
+            self.log.warning("Waiting for the source. %s", error)
+            return False
+        seen = iso_utc(newest) if newest else "none"
+        if newest is not None and seen >= window.end_text:
+            self.log.info("The newest post is of %s: the window %s is complete", seen, window)
+            return True
+        grace = timedelta(minutes=settings.grace_minutes)
+        if now() >= window.end + grace:
+            log = self.log.warning if settings.source_is_live else self.log.info
+            log("The newest post is of %s, the window %s ended over %s ago: going on", seen, window, grace)
+            return True
+        self.log.info("The newest post is of %s; waiting for one past %s", seen, window.end_text)
+        return False

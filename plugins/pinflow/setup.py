@@ -1,0 +1,165 @@
+"""What pinterest_setup does: check each connection, then make what is missing; every step may run again."""
+
+import json
+import logging
+import time
+from typing import Any
+
+from pinflow import paths
+from pinflow.errors import PinflowError, SetupError
+from pinflow.settings import TABLES, Schemas, Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+# The sink is probed on a topic of its own, so that the tables' topics stay free of it.
+PROBE = "probe"
+_PROBE_SECONDS = 120
+
+
+def topics(settings: Settings) -> list[str]:
+    """Return the topics of the batch layer and the sink's probe."""
+    return [paths.topic(settings.user_id, table) for table in (*TABLES, PROBE)]
+
+
+def check_source() -> None:
+    """Read one row of each source table."""
+    from pinflow.hooks.source import KEY, SourceHook
+
+    hook = SourceHook()
+    newest = hook.newest_post()
+    for table in TABLES:
+        for row in hook.rows(table, [0]):
+            if KEY[table] not in row:
+                raise SetupError(
+                    f"{hook.where()}: table of `{table}` has no column `{KEY[table]}`, only {sorted(row)}.",
+                    "load the tables with the columns of include/sql/source.",
+                )
+    log.info("%s answers; its newest post is of %s (UTC)", hook.where(), newest)
+
+
+def check_lake() -> None:
+    """Make the bucket when absent, then write, read and delete one object."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from pinflow.hooks.lake import CONNECTION, LakeHook
+
+    settings, hook = load_settings(), LakeHook()
+    uri = f"s3://{settings.bucket}/manifests/setup-check"
+    try:
+        if not hook.check_for_bucket(settings.bucket):
+            hook.create_bucket(bucket_name=settings.bucket)
+            log.info("Made the bucket %s", settings.bucket)
+        hook.write(uri, b"ok")
+        hook.read(uri)
+        hook.delete_objects(settings.bucket, ["manifests/setup-check"])
+    except (ClientError, BotoCoreError) as error:
+        raise SetupError(
+            f"The bucket {settings.bucket} cannot be used: {error}.",
+            f"check the connection `{CONNECTION}` and grant s3:ListBucket, s3:GetObject, s3:PutObject and "
+            "s3:DeleteObject on the bucket (s3:CreateBucket when it is to be made).",
+        ) from error
+    log.info("The bucket %s can be listed, read and written", settings.bucket)
+
+
+def check_databricks() -> None:
+    """Ask the workspace for a version and the warehouse for a row."""
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    from pinflow.hooks.databricks import CONNECTION, PinterestDatabricksHook
+
+    settings, hook = load_settings(), PinterestDatabricksHook()
+    try:
+        hook.run_statement("SELECT 1", settings.warehouse_id, "SELECT 1")
+    except PinflowError:
+        raise
+    except AirflowException as error:
+        raise SetupError(
+            f"Databricks at {hook.host}, warehouse `{settings.warehouse_id}`, runs no statement: {error}.",
+            f"check host and token of the connection `{CONNECTION}`, `warehouse_id` in the Variable, and "
+            "grant CAN USE on the warehouse.",
+        ) from error
+    log.info("Databricks at %s runs statements on warehouse `%s`", hook.host, settings.warehouse_id)
+
+
+def create_topics() -> list[str]:
+    """Make the topics that are absent; return them."""
+    from pinflow.hooks.kafka import KafkaHook
+
+    settings, hook = load_settings(), KafkaHook()
+    made = hook.create_topics(topics(settings), settings.topic_partitions, settings.topic_replication)
+    log.info(
+        "%s: made %s, had %s", hook.where(), made or "nothing", sorted(set(topics(settings)) - set(made))
+    )
+    return made
+
+
+def check_sink() -> str:
+    """Send one probe record and compare what the S3 sink lands, byte by byte; return the object's URI."""
+    from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
+    from pinflow.hooks.lake import LakeHook
+
+    settings, lake = load_settings(), LakeHook()
+    name = paths.topic(settings.user_id, PROBE)
+    # 1.10 and thirty digits change when a converter parses and prints the value again
+    value = b'{"probe":"%d","number":1.10,"digits":123456789012345678901234567890}' % time.time_ns()
+    places: list[tuple[int, int]] = []
+    writer = AcknowledgedWriter(KafkaHook().producer(), name, lambda _, p, o: places.append((p, o)))
+    writer.send(0, value)
+    writer.finish()
+    partition, offset = places[-1]
+    prefix = paths.partition_prefix(name, partition)
+    ends = time.monotonic() + _PROBE_SECONDS
+    while time.monotonic() < ends:
+        for key in lake.keys_after(settings.bucket, prefix, ""):
+            start = paths.start_offset(key)
+            if start is not None and start <= offset:
+                content = lake.read(f"s3://{settings.bucket}/{key}")
+                lines = content.split(b"\n")
+                if start == offset or len(lines) > offset - start + 1:
+                    _compare(settings, key, start, lines[offset - start], value)
+                    log.info("The sink landed the probe as s3://%s/%s", settings.bucket, key)
+                    return f"s3://{settings.bucket}/{key}"
+        time.sleep(1)
+    raise SetupError(
+        f"Nothing of topic `{name}` has landed under s3://{settings.bucket}/{prefix} in {_PROBE_SECONDS} s.",
+        "check that the S3 sink connector runs, that its topics.regex covers the topic, that it flushes by "
+        "time (a count alone never lands the tail) and that its prefix is topics/<topic>/partition=<n>/.",
+    )
+
+
+def _compare(settings: Settings, key: str, start: int, line: bytes, value: bytes) -> None:
+    padded = key.rsplit("+", 1)[1].removesuffix(".json")
+    if line != value:
+        raise SetupError(
+            f"The sink changed the probe: sent {value!r}, landed {line[:200]!r} in {key}.",
+            "use ByteArrayConverter, one JSON value a line, no envelope and no compression "
+            "(infra/connect/ holds the settings for both plugins).",
+        )
+    if len(padded) != settings.sink.offset_padding and len(str(start)) < len(padded):
+        raise SetupError(
+            f"The sink pads offsets to {len(padded)} digits, the Variable to {settings.sink.offset_padding}.",
+            f"set sink.offset_padding to {len(padded)} in the Variable `pinflow`.",
+        )
+
+
+def create_tables() -> list[str]:
+    """Make schemas, tables and serving views in that order; return the files run."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from pinflow.hooks.databricks import PinterestDatabricksHook
+
+    settings, hook = load_settings(), PinterestDatabricksHook()
+    for schema in Schemas.model_fields:
+        kind = "MANAGED LOCATION" if settings.catalog else "LOCATION"
+        place = f"s3://{settings.bucket}/lake/{getattr(settings.schemas, schema)}"
+        sql = f"CREATE SCHEMA IF NOT EXISTS {settings.schema_name(schema)} {kind} '{place}'"
+        hook.run_statement(sql, settings.warehouse_id, f"schema {schema}")
+    files = paths.sql_files("silver") + paths.sql_files("serving")
+    # statements for a warehouse: nothing here is HTML
+    environment = Environment(loader=FileSystemLoader(paths.sql_dir()), undefined=StrictUndefined)  # noqa: S701
+    names: dict[str, Any] = settings.names()
+    for file in files:
+        hook.run_statement(environment.get_template(file).render(names), settings.warehouse_id, file)
+        log.info("%s: done", file)
+    log.info("%s", json.dumps({"schemas": list(names), "files": len(files)}))
+    return files

@@ -1,0 +1,141 @@
+"""The half-open UTC window a run works on; the only code that computes a date."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Self
+
+from pinflow.errors import WindowError
+
+log = logging.getLogger(__name__)
+
+DAY = timedelta(days=1)
+PARAM_RUN_TYPES = frozenset({"manual", "operator_triggered"})
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """Posts with start <= post_ts < end, both UTC."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def day(cls, moment: datetime) -> Self:
+        """Return the UTC day that contains a moment."""
+        start = datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+        return cls(start, start + DAY)
+
+    @classmethod
+    def parse(cls, start_text: str, end_text: str) -> Self:
+        """Read a window back from its two texts."""
+        return cls(datetime.fromisoformat(start_text), datetime.fromisoformat(end_text))
+
+    @property
+    def start_text(self) -> str:
+        """Start as ISO 8601, `2022-10-15T00:00:00Z`."""
+        return self.start.strftime(_STAMP)
+
+    @property
+    def end_text(self) -> str:
+        """End as ISO 8601."""
+        return self.end.strftime(_STAMP)
+
+    @property
+    def slug(self) -> str:
+        """Window as a part of an object key, `20221015T000000Z_20221016T000000Z`."""
+        return f"{self.start:%Y%m%dT%H%M%SZ}_{self.end:%Y%m%dT%H%M%SZ}"
+
+    def __str__(self) -> str:
+        return f"[{self.start_text}, {self.end_text})"
+
+
+def iso_utc(moment: datetime) -> str:
+    """Write a moment as ISO 8601 UTC; a naive one is read as UTC (data.md: the source has no zone)."""
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return aware.strftime(_STAMP)
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def _param_day(name: str, value: object) -> datetime:
+    text = str(value).strip()
+    try:
+        if len(text) == 10:
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise WindowError(
+            f"params.{name} is {value!r}, which is no date.", "give a UTC date such as 2022-10-15."
+        ) from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.time() != time():
+        raise WindowError(
+            f"params.{name} is {value!r}, which is not the start of a UTC day.",
+            "a window is made of whole UTC days: give a date such as 2022-10-15.",
+        )
+    return moment
+
+
+def window_from_params(params: Mapping[str, Any]) -> Window | None:
+    """Read window_start and window_end (end excluded); None when both are null."""
+    first, last = params.get("window_start"), params.get("window_end")
+    if first in (None, "") and last in (None, ""):
+        return None
+    if first in (None, "") or last in (None, ""):
+        missing = "window_start" if first in (None, "") else "window_end"
+        raise WindowError(
+            f"params.{missing} is not given.", "give both window_start and window_end, or neither."
+        )
+    window = Window(_param_day("window_start", first), _param_day("window_end", last))
+    if window.end <= window.start:
+        raise WindowError(
+            f"The window {window} ends before it starts (window_end itself is excluded).",
+            f"give a window_end of at least {window.start + DAY:%Y-%m-%d}.",
+        )
+    return window
+
+
+def resolve(
+    run_type: str,
+    logical_date: datetime | None,
+    run_after: datetime,
+    params: Mapping[str, Any],
+) -> tuple[Window, str]:
+    """Return a run's window and the reason for it.
+
+    Schedule, backfill, manual run and `dag.test` of one logical date give the same window;
+    data_interval_* is never read, since it differs between run types.
+    """
+    by_hand = run_type in PARAM_RUN_TYPES
+    if by_hand and (given := window_from_params(params)):
+        return given, "params of this run"
+    ignored = (
+        ""
+        if by_hand or not any(params.get(k) for k in ("window_start", "window_end"))
+        else (f" (params.window_start/window_end are ignored in a run of type {run_type})")
+    )
+    if logical_date is None:
+        return Window.day(run_after - DAY), f"the day before run_after, for want of a logical date{ignored}"
+    window = Window.day(logical_date)
+    if by_hand and window.end > run_after:
+        return Window.day(run_after - DAY), f"the day before: {window} was not over when the run was made"
+    return window, f"the day of the logical date{ignored}"
+
+
+def window_of(context: Mapping[str, Any]) -> Window:
+    """Return the window of a task's run and log it with its reason."""
+    run = context["dag_run"]
+    window, reason = resolve(
+        str(getattr(run.run_type, "value", run.run_type)),
+        run.logical_date,
+        run.run_after,
+        context.get("params") or {},
+    )
+    log.info("Window %s: %s", window, reason)
+    return window
