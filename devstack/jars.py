@@ -1,4 +1,4 @@
-"""Fetch the stack's jars with the Ivy that ships inside the pyspark wheel, and check them against the lock."""
+"""Fetch the stack's jars with the Ivy of the pyspark wheel, and check them against the lock."""
 
 import fcntl
 import hashlib
@@ -49,6 +49,11 @@ def wanted(settings: Settings) -> dict[str, str]:
     confs = {"kafka", "s3", "spark", postgres_conf()} | ({"mariadb"} if mariadb_in_jar(settings) else set())
     lines = (line.split(maxsplit=1) for line in JARS_LOCK.read_text().splitlines() if line.strip())
     return {name: digest for digest, name in lines if name.split("/")[0] in confs}
+
+
+def single(settings: Settings, conf: str) -> Path:
+    """Return the path of the one jar of a configuration."""
+    return settings.jars_dir / next(name for name in wanted(settings) if name.startswith(f"{conf}/"))
 
 
 def ensure(settings: Settings) -> float:
@@ -107,7 +112,7 @@ def _sizes(folder: Path, locked: dict[str, str]) -> dict[str, list[int]]:
 def _stamp_holds(settings: Settings, locked: dict[str, str]) -> bool:
     """Compare sizes and times with the last full check; the folder's name carries the lock's hash."""
     try:
-        seen = json.loads(_stamp(settings).read_text())
+        seen: dict[str, list[int]] = json.loads(_stamp(settings).read_text())
         return _sizes(settings.jars_dir, locked).items() <= seen.items()
     except (OSError, ValueError):
         return False
@@ -143,8 +148,8 @@ def _fetch(settings: Settings, confs: list[str]) -> float:
     if done.returncode:
         lines = [line for line in log.read_text().splitlines() if "::" in line or "ERROR" in line.upper()]
         raise StackError(
-            f"Fetching the jars failed (log: {log}): {' | '.join(lines[-4:])}. Repair: check the way to Maven "
-            "Central; behind a mirror give its Ivy settings file as DEVSTACK_IVY_SETTINGS; then run it again."
+            f"Fetching the jars failed (log: {log}): {' | '.join(lines[-4:])}. Repair: check the way to "
+            "Maven Central; behind a mirror give its Ivy settings file as DEVSTACK_IVY_SETTINGS; then run it again."
         )
     return max(0.0, _megabytes(ivy_dir) - before)
 
@@ -189,7 +194,7 @@ def _megabytes(folder: Path) -> float:
 
 
 def write_lock(settings: Settings) -> None:
-    """Fetch every configuration, also other machines', and write the lock anew (after a change of ivy.xml)."""
+    """Fetch every machine's configuration and write the lock anew, after a change of ivy.xml."""
     _fetch(settings, ["*"])
     files = sorted(settings.jars_dir.glob("*/*.jar"), key=lambda path: (path.parent.name, path.name))
     lines = [f"{_sha256(path)}  {path.parent.name}/{path.name}\n" for path in files]

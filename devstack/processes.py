@@ -1,0 +1,96 @@
+"""Find, weigh and end the processes of one stack: all that carry its mark in their environment."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import psutil
+
+MARK = "DEVSTACK_STATE"
+
+
+def ours(state_dir: Path) -> Iterator[psutil.Process]:
+    """Yield every process marked with this state folder, but neither this one nor its ancestors."""
+    mark = str(state_dir.resolve())
+    skipped = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        if process.pid in skipped:
+            continue
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
+        except (psutil.Error, OSError):
+            continue
+
+
+def describe(process: psutil.Process) -> str:
+    """Name a process by pid and the start of its command line."""
+    try:
+        command = " ".join(process.cmdline())[:100] or process.name()
+    except psutil.Error:
+        command = "gone"
+    return f"{process.pid} ({command})"
+
+
+def end(found: Iterable[psutil.Process], patience: float = 10) -> None:
+    """Ask processes to end, then kill those that stay."""
+    left = list(found)
+    for process in left:
+        _signal(process, "terminate")
+    _, left = psutil.wait_procs(left, timeout=patience)
+    for process in left:
+        _signal(process, "kill")
+    psutil.wait_procs(left, timeout=5)
+
+
+def _signal(process: psutil.Process, what: str) -> None:
+    try:
+        getattr(process, what)()
+    except psutil.NoSuchProcess:
+        return
+
+
+def wait_gone(pid: int, seconds: float) -> bool:
+    """Wait until a process has gone; tell whether it has."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def megabytes(process: psutil.Process) -> float:
+    """Weigh one process by its proportional share of memory, so that shared pages count once over all."""
+    try:
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except (OSError, ValueError):
+        pass
+    try:
+        return float(process.memory_full_info().uss) / 2**20
+    except (psutil.Error, AttributeError):
+        return 0.0
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """Return a process and all its descendants."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def listener(port: int) -> str | None:
+    """Describe who listens on a port, when the system tells."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            return describe(psutil.Process(connection.pid))
+    return None
