@@ -1,0 +1,1 @@
+"""Cleaning, staging, auditing and publishing of Pinterest posts on Spark and Delta."""

@@ -1,0 +1,173 @@
+"""The contracts as typed values: what arrives, what is promised, which rules the audit applies."""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+TABLES = ("pin", "geo", "user")
+Wire = Literal["text", "int", "float", "datetime"]
+Rule = Literal["copy", "count", "join", "pair"]
+WIRES = {"text", "int", "float", "datetime"}
+RULES = {"copy", "count", "join", "pair"}
+CHECKS = {
+    "sums",
+    "types",
+    "unique",
+    "in_window",
+    "range",
+    "all_rejected",
+    "foreign_doubles",
+    "foreign_junk",
+    "orphans",
+}
+REPAIR = "Repair: correct the contract under include/contracts."
+
+
+class ContractError(ValueError):
+    """A contract file that cannot be used as written."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a row on the wire."""
+
+    name: str
+    wire: Wire
+    doc: str
+    required: bool = True
+    nullable: bool = True
+    used: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a clean table; `sources` are the fields it is made of."""
+
+    name: str
+    type: str
+    doc: str
+    sources: tuple[str, ...] = ()
+    rule: Rule = "copy"
+    nullable: bool = True
+    null_markers: tuple[str, ...] = ()
+    strip_prefix: str = ""
+
+
+@dataclass(frozen=True)
+class QualityRule:
+    """One check of the audit and what its failure means."""
+
+    rule: str
+    action: Literal["warn", "fail"]
+    doc: str
+    columns: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in ops.quality_results, unique within a table."""
+        return self.rule if not self.columns else f"{self.rule}({', '.join(self.columns)})"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Everything one table's cleaning, DDL and audit need to know."""
+
+    table: str
+    doc: str
+    id: str
+    key: tuple[str, ...]
+    source: tuple[Field, ...]
+    columns: tuple[Column, ...]
+    quality: tuple[QualityRule, ...]
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """The fields the clean columns are made of, by name."""
+        return {field.name: field for field in self.source if field.used}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the clean columns, in order."""
+        return [column.name for column in self.columns]
+
+
+@cache
+def load_contract(table: str) -> Contract:
+    """Read the contract of one table, from the wheel or from the repository beside it."""
+    if table not in TABLES:
+        raise ContractError(f"No contract for table {table!r}; there are {', '.join(TABLES)}. {REPAIR}")
+    name = f"{table}.yaml"
+    packed = files("pinspark").joinpath("contracts_data", name)
+    beside = Path(__file__).resolve().parents[2] / "contracts" / name
+    text = packed.read_text("utf-8") if packed.is_file() else beside.read_text("utf-8")
+    return parse_contract(yaml.safe_load(text), name)
+
+
+def parse_contract(data: dict[str, Any], where: str) -> Contract:
+    """Turn a contract file into a `Contract`; every fault is named in one error."""
+    faults: list[str] = []
+    source = tuple(_made(Field, entry, faults) for entry in data.get("source", ()))
+    columns = tuple(
+        _made(Column, _lists({("sources" if k == "from" else k): v for k, v in entry.items()}), faults)
+        for entry in data.get("columns", ())
+    )
+    quality = tuple(_made(QualityRule, _lists(entry), faults) for entry in data.get("quality", ()))
+    contract = Contract(
+        *(str(data.get(name, "")) for name in ("table", "doc", "id")),
+        key=tuple(data.get("key", ())),
+        source=tuple(field for field in source if field),
+        columns=tuple(column for column in columns if column),
+        quality=tuple(rule for rule in quality if rule),
+    )
+    faults += _faults(contract)
+    if faults:
+        raise ContractError(f"{where}: {'; '.join(faults)}. {REPAIR}")
+    return contract
+
+
+def _lists(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+
+
+def _made[T](kind: type[T], entry: dict[str, Any], faults: list[str]) -> T | None:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        faults.append(f"{kind.__name__} {entry.get('name', entry.get('rule'))!r} has unknown {', '.join(unknown)}")
+        return None
+    try:
+        return kind(**entry)
+    except TypeError as error:
+        faults.append(f"{kind.__name__} {entry.get('name', entry.get('rule'))!r}: {error}")
+        return None
+
+
+def _faults(contract: Contract) -> list[str]:
+    faults = [f"{f.name}: unknown wire type {f.wire!r}" for f in contract.source if f.wire not in WIRES]
+    faults += [f"{c.name}: unknown rule {c.rule!r}" for c in contract.columns if c.rule not in RULES]
+    faults += [f"unknown quality rule {q.rule!r}" for q in contract.quality if q.rule not in CHECKS]
+    faults += [f"{q.name}: action is {q.action!r}" for q in contract.quality if q.action not in ("warn", "fail")]
+    faults += [
+        f"{column.name}: made of unknown field {name!r}"
+        for column in contract.columns
+        for name in column.sources
+        if name not in contract.fields
+    ]
+    wanted = {"copy": 1, "count": 1, "join": 2, "pair": 2}
+    faults += [
+        f"{c.name}: rule {c.rule} takes {wanted[c.rule]} fields"
+        for c in contract.columns
+        if c.rule in wanted and len(c.sources) != wanted[c.rule]
+    ]
+    faults += [f"key {name!r} is no column" for name in contract.key if name not in contract.names]
+    if contract.id not in contract.fields:
+        faults.append(f"id {contract.id!r} is no field")
+    return faults

@@ -1,0 +1,52 @@
+"""Write the CREATE TABLE statements of include/sql/silver from the contracts: `python -m pinspark.ddl --write FOLDER`."""
+
+import argparse
+from pathlib import Path
+
+from pinspark.contracts import Column
+from pinspark.tables import Table, all_tables
+
+
+def statement(table: Table) -> str:
+    """Render one table as a template with its four-line header."""
+    columns = ",\n".join(f"    {_column(column)}" for column in table.columns)
+    return (
+        f"-- {table.doc}; made from include/contracts by `python -m pinspark.ddl`.\n"
+        f"-- grain: {table.grain}\n"
+        f"-- reads: nothing\n"
+        f"-- params: {table.schema}\n"
+        f"CREATE TABLE IF NOT EXISTS {{{{ {table.schema} }}}}.`{table.name}` (\n{columns}\n)\n"
+        f"USING DELTA\nCOMMENT {_text(table.doc)}\nCLUSTER BY ({table.cluster})\n"
+    )
+
+
+def _column(column: Column) -> str:
+    required = "" if column.nullable else " NOT NULL"
+    return f"`{column.name}` {column.type}{required} COMMENT {_text(column.doc)}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def write(folder: Path) -> list[Path]:
+    """Write every statement to `folder` and remove files that no table asks for any more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {folder / f"{table.schema}_{table.name}.sql": statement(table) for table in all_tables()}
+    for stale in set(folder.glob("*.sql")) - set(wanted):
+        stale.unlink()
+    for path, text in wanted.items():
+        path.write_text(text, "utf-8")
+    return sorted(wanted)
+
+
+def main() -> None:
+    """Read the folder from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path, required=True, metavar="FOLDER")
+    for path in write(parser.parse_args().write):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

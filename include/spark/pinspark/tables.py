@@ -1,0 +1,98 @@
+"""The tables this package writes: columns in order, made from the contracts."""
+
+from dataclasses import dataclass
+
+from pinspark.contracts import TABLES, Column, Contract, load_contract
+
+POST_DATE = Column("post_date", "DATE", "UTC date of the post")
+RUN = Column("run", "STRING", "Run that staged the row")
+DOUBLES = Column("doubles", "INT", "Copies of this post that were dropped")
+FOREIGN_DOUBLES = Column("foreign_doubles", "INT", "Copies of this post at offsets nobody acknowledged to us")
+SOURCE_TABLE = Column("source_table", "STRING", "Frame: pin, geo or user")
+REJECT = (
+    SOURCE_TABLE,
+    Column("ind", "INT", "Id of the post; NULL when the line has none"),
+    Column("kind", "STRING", "own: a row with one of our ids; foreign: a line that is no row of ours"),
+    Column("columns", "ARRAY<STRING>", "Fields that could not be read"),
+    Column("reasons", "ARRAY<STRING>", "Every reason of the row"),
+    Column("raw", "STRING", "The line as it was read; base64:... when it is not UTF-8"),
+    Column("key", "STRING", "Object the line was read from"),
+    Column("line", "INT", "Line of the object, from 0"),
+    DOUBLES,
+    FOREIGN_DOUBLES,
+    POST_DATE,
+)
+LEDGER = (
+    POST_DATE,
+    SOURCE_TABLE,
+    Column("selected", "BIGINT", "Posts selected in the source"),
+    Column("acknowledged", "BIGINT", "Posts the log acknowledged"),
+    Column("orphans", "BIGINT", "Posts selected that have no row in this table"),
+    Column("silver", "BIGINT", "Rows in silver"),
+    Column("quarantined", "BIGINT", "Own rows in quarantine"),
+    Column("doubles", "BIGINT", "Copies dropped"),
+    Column("foreign_doubles", "BIGINT", "Copies at offsets nobody acknowledged to us"),
+    Column("foreign", "BIGINT", "Lines in quarantine that are no row of ours; counted on the window's first day"),
+    Column("moved", "BIGINT", "Posts found under another day and taken over from it"),
+)
+QUALITY = (
+    Column("run", "STRING", "Run that was audited"),
+    Column("window_start", "TIMESTAMP", "Start of the window"),
+    Column("window_end", "TIMESTAMP", "End of the window, excluded"),
+    SOURCE_TABLE,
+    Column("rule", "STRING", "Rule of the contract"),
+    Column("action", "STRING", "fail stops the run, warn is written down"),
+    Column("rows", "BIGINT", "Rows looked at"),
+    Column("failed", "BIGINT", "Rows that break the rule"),
+    Column("detail", "STRING", "What was found, and what the rule wants"),
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table: schema variable of its statement, name, columns and what it is clustered by."""
+
+    schema: str
+    name: str
+    doc: str
+    grain: str
+    columns: tuple[Column, ...]
+    cluster: str
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+
+def stage(contract: Contract) -> Table:
+    """Describe the clean rows of a run that await their audit."""
+    columns = (*contract.columns, POST_DATE, RUN, DOUBLES, FOREIGN_DOUBLES)
+    doc = f"Clean {contract.table} rows awaiting their audit"
+    return Table("stage", contract.table, doc, "one row per post and run", columns, "run")
+
+
+def rejects(contract: Contract) -> Table:
+    """Describe the refused lines of a run that await their audit."""
+    doc = f"Refused {contract.table} lines awaiting their audit"
+    return Table("stage", f"{contract.table}_rejects", doc, "one row per refused line and run", (*REJECT, RUN), "run")
+
+
+def silver(contract: Contract) -> Table:
+    """Describe a published table."""
+    return Table(
+        "silver", contract.table, contract.doc, "one row per post", (*contract.columns, POST_DATE), "post_date"
+    )
+
+
+QUARANTINE = Table("silver", "quarantine", "Refused lines", "one row per line", REJECT, "post_date")
+LEDGER_TABLE = Table("ops", "ledger", "Counts of every day", "one row per day and table", LEDGER, "post_date")
+QUALITY_TABLE = Table(
+    "ops", "quality_results", "Results of the audit", "one row per run, table and rule", QUALITY, "run"
+)
+
+
+def all_tables() -> list[Table]:
+    """List every table, in the order they are created."""
+    made = [kind(load_contract(table)) for kind in (stage, rejects, silver) for table in TABLES]
+    return [*made, QUARANTINE, LEDGER_TABLE, QUALITY_TABLE]

@@ -1,0 +1,152 @@
+"""Cleaning by contract: parsed lines in, typed columns and the reasons of refused rows out."""
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pinspark.contracts import Column as CleanColumn
+from pinspark.contracts import Contract, Field
+from pinspark.landing import quotable
+
+WHITESPACE = "".join(map(chr, (*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)))
+DATETIMES = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}$",
+    r"^[0-9]{4}:[0-9]{2}:[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$",
+)
+COUNT = r"^([0-9]{1,19}(?:\.[0-9]{1,9})?)([kM]?)$"
+JSON_NUMBER = r"^(BIGINT|DECIMAL|DOUBLE)"
+KINDS = {"text": "text", "int": "INT", "float": "number", "datetime": "datetime"}
+SHOWN = 60
+
+
+def read_fields(lines: DataFrame, contract: Contract) -> DataFrame:
+    """Add `kind_<field>` (JSON type; NULL: no such key) and `text_<field>` for every field in use."""
+    leaves: dict[str, Column] = {}
+    for name in contract.fields:
+        path = f"$[0]['{name}']"
+        leaves[f"kind_{name}"] = F.schema_of_variant(F.try_variant_get("doc", path, "variant"))
+        leaves[f"text_{name}"] = F.try_variant_get("doc", path, "string")
+    return lines.withColumns(leaves)
+
+
+def read_values(rows: DataFrame, contract: Contract) -> DataFrame:
+    """Add `value_<field>`: the field as its wire type, NULL when it cannot be read or is blank."""
+    return rows.withColumns({f"value_{field.name}": _value(field) for field in contract.fields.values()})
+
+
+def _value(field: Field) -> Column:
+    kind, text = F.col(f"kind_{field.name}"), F.col(f"text_{field.name}")
+    if field.wire == "int":
+        whole = F.when(kind == "DOUBLE", F.regexp_replace(text, r"\.0$", "")).otherwise(text)
+        return F.when(kind.rlike(JSON_NUMBER), F.when(whole.rlike("^-?[0-9]+$"), whole.try_cast("int")))
+    if field.wire == "float":
+        return F.when(kind.rlike(JSON_NUMBER), text.try_cast("double"))
+    filled = F.when((kind == "STRING") & (F.btrim(text, F.lit(WHITESPACE)) != ""), text)
+    if field.wire == "text":
+        return filled
+    known = reduce(Column.__or__, (text.rlike(form) for form in DATETIMES))
+    iso = F.concat(F.translate(F.substring(text, 1, 10), ":", "-"), F.lit(" "), F.substring(text, 12, 8))
+    return F.when(filled.isNotNull() & known, iso.try_cast("timestamp"))
+
+
+def clean_columns(rows: DataFrame, contract: Contract) -> DataFrame:
+    """Add the contract's columns, in order, and then `columns` and `reasons` of what could not be read."""
+    made = {f"clean_{column.name}": _clean(column) for column in contract.columns}
+    found = rows.withColumns(made)
+    problems = F.filter(F.array(*_problems(contract)), lambda problem: problem.isNotNull())
+    found = found.withColumn("problems", problems)
+    return found.withColumn("columns", F.array_compact(F.transform("problems", lambda p: p["column"]))).withColumn(
+        "reasons", F.transform("problems", lambda p: p["reason"])
+    )
+
+
+def _clean(column: CleanColumn) -> Column:
+    values = [F.col(f"value_{name}") for name in column.sources]
+    if column.rule == "join":
+        return F.concat(values[0], F.lit(" "), values[1])
+    if column.rule == "pair":
+        return F.when(values[0].isNotNull() | values[1].isNotNull(), F.array(*values))
+    value = values[0]
+    if column.strip_prefix:
+        rest = F.substring(value, len(column.strip_prefix) + 1, 2**31 - 1)
+        value = F.when(value.startswith(column.strip_prefix), F.when(_trim(rest) != "", rest)).otherwise(value)
+    if column.null_markers:
+        value = F.when(_trim(value).isin(*column.null_markers), F.lit(None)).otherwise(value)
+    return _count(value) if column.rule == "count" else value
+
+
+def _trim(text: Column) -> Column:
+    return F.btrim(text, F.lit(WHITESPACE))
+
+
+def _count(text: Column) -> Column:
+    number, unit = F.regexp_extract(_trim(text), COUNT, 1), F.regexp_extract(_trim(text), COUNT, 2)
+    power = F.when(unit == "k", F.lit("e3")).when(unit == "M", F.lit("e6")).otherwise(F.lit("e0"))
+    exact = F.concat(number, power).try_cast("decimal(38,9)")
+    return F.when(exact == F.floor(exact), exact.try_cast("bigint"))
+
+
+def _problems(contract: Contract) -> list[Column]:
+    row = F.when(F.col("fault").isNotNull(), _problem(F.lit(None), F.concat(F.lit("row: "), "fault")))
+    fields = [F.when(F.col("doc").isNotNull(), _field_problem(field)) for field in contract.fields.values()]
+    counts = [_count_problem(column) for column in contract.columns if column.rule == "count"]
+    return [row, *fields, *counts]
+
+
+def _problem(column: Column, reason: Column) -> Column:
+    return F.struct(column.cast("string").alias("column"), reason.alias("reason"))
+
+
+def _field_problem(field: Field) -> Column:
+    kind, text, value = (F.col(f"{part}_{field.name}") for part in ("kind", "text", "value"))
+    name = F.lit(field.name)
+    blank = (kind == "STRING") & (_trim(text) == "") & F.lit(field.wire in ("text", "datetime"))
+    empty = (kind == "VOID") | blank
+    reason = F.when(kind.isNull(), F.lit("missing") if field.required else F.lit(None))
+    reason = reason.when(empty, F.lit(None) if field.nullable else F.lit("is NULL and must not be"))
+    reason = reason.when(value.isNull(), F.concat(_shown(kind, text), F.lit(f" is not a{'n' if field.wire == 'int' else ''} {KINDS[field.wire]}")))
+    outside = F.lit(False)
+    if field.minimum is not None:
+        outside = outside | (value < field.minimum)
+    if field.maximum is not None:
+        outside = outside | (value > field.maximum)
+    bounds = F.lit(f" is outside [{field.minimum}, {field.maximum}]")
+    reason = reason.when(outside, F.concat(_shown(kind, text), bounds))
+    return F.when(reason.isNotNull(), _problem(name, F.concat(name, F.lit(": "), reason)))
+
+
+def _count_problem(column: CleanColumn) -> Column:
+    (name,) = column.sources
+    text, value = F.col(f"text_{name}"), F.col(f"value_{name}")
+    unread = value.isNotNull() & F.col(f"clean_{column.name}").isNull() & ~_trim(value).isin(*column.null_markers)
+    reason = F.concat(F.lit(f"{name}: "), _shown(F.col(f"kind_{name}"), text), F.lit(f" is not a {column.type} (digits, then k or M)"))
+    return F.when(unread, _problem(F.lit(name), reason))
+
+
+def _shown(kind: Column, text: Column) -> Column:
+    cut = F.when(F.length(text) > SHOWN, F.concat(F.substring(text, 1, SHOWN), F.lit("..."))).otherwise(text)
+    return F.when(kind == "STRING", F.concat(F.lit("'"), cut, F.lit("'"))).otherwise(F.coalesce(cut, kind))
+
+
+def latest_copies(cleaned: DataFrame, ids: DataFrame, contract: Contract) -> DataFrame:
+    """Keep our rows, one an id: the latest by (offset, partition); the dropped copies are counted.
+
+    A copy at an offset that was not acknowledged to us for this id is a foreign double, whichever copy wins. An id
+    that was read once has no double, wherever it stood.
+    """
+    order = F.struct("offset", "partition", "key", "line")
+    raw = F.when(F.size("reasons") > 0, quotable(F.col("raw")))
+    kept = F.struct(*(f"clean_{name}" for name in contract.names), "columns", "reasons", raw.alias("raw"), "key", "line")
+    ours = cleaned.where(F.col("ind").isNotNull()).join(ids, "ind")
+    known = F.array_contains("acknowledged", F.struct("partition", "offset"))
+    copies = ours.select("ind", "post_date", kept.alias("kept"), order.alias("order"), known.alias("known"))
+    counted = copies.groupBy("ind", "post_date").agg(
+        F.max_by("kept", "order").alias("kept"),
+        F.count(F.lit(1)).alias("copies"),
+        F.count_if(~F.col("known")).alias("unknown"),
+    )
+    foreign = F.least("unknown", F.col("copies") - 1)
+    return counted.withColumn("foreign_doubles", foreign.cast("int")).withColumn(
+        "doubles", (F.col("copies") - 1 - foreign).cast("int")
+    )

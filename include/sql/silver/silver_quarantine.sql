@@ -1,0 +1,20 @@
+-- Refused lines; made from include/contracts by `python -m pinspark.ddl`.
+-- grain: one row per line
+-- reads: nothing
+-- params: silver
+CREATE TABLE IF NOT EXISTS {{ silver }}.`quarantine` (
+    `source_table` STRING COMMENT 'Frame: pin, geo or user',
+    `ind` INT COMMENT 'Id of the post; NULL when the line has none',
+    `kind` STRING COMMENT 'own: a row with one of our ids; foreign: a line that is no row of ours',
+    `columns` ARRAY<STRING> COMMENT 'Fields that could not be read',
+    `reasons` ARRAY<STRING> COMMENT 'Every reason of the row',
+    `raw` STRING COMMENT 'The line as it was read; base64:... when it is not UTF-8',
+    `key` STRING COMMENT 'Object the line was read from',
+    `line` INT COMMENT 'Line of the object, from 0',
+    `doubles` INT COMMENT 'Copies of this post that were dropped',
+    `foreign_doubles` INT COMMENT 'Copies of this post at offsets nobody acknowledged to us',
+    `post_date` DATE COMMENT 'UTC date of the post'
+)
+USING DELTA
+COMMENT 'Refused lines'
+CLUSTER BY (post_date)
