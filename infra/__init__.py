@@ -1,0 +1,1 @@
+"""What runs the pipeline in the cloud: the MWAA tree, connector properties, templates."""

@@ -1,0 +1,20 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+
+BUCKET = "user-12e834567890-bucket"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The lake's bucket in moto, with the connections and the Variable that lead there."""
+    import boto3
+    from moto import mock_aws
+
+    aws = {"conn_type": "aws", "login": "k", "password": "s", "extra": {"region_name": "us-east-1"}}
+    monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_AWS", json.dumps(aws))
+    monkeypatch.setenv("AIRFLOW_VAR_PINFLOW", json.dumps({"sink": {"records_per_object": 3}}))
+    with mock_aws():
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
+        yield BUCKET

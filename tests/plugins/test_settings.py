@@ -1,0 +1,53 @@
+import pytest
+
+from pinflow.errors import SettingsError
+from pinflow.settings import Settings, parse_settings
+
+
+def test_the_defaults_are_the_local_stack() -> None:
+    settings = parse_settings({})
+    assert settings.bucket == "user-12e834567890-bucket"
+    assert settings.names()["silver"] == "`silver`"
+    assert settings.code == "s3://user-12e834567890-bucket/code"
+
+
+def test_names_carry_the_catalog() -> None:
+    settings = Settings(catalog="main", code_root="/Volumes/main/ops/code")
+    assert settings.names()["gold"] == "`main`.`gold`"
+
+
+def test_every_error_is_listed_at_once() -> None:
+    raw = {"user_id": "xyz", "grace_minutes": -1, "sink": {"offset_padding": 3}, "colour": "red"}
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(raw)
+    message = str(caught.value)
+    assert "4 error(s)" in message
+    for field in ("user_id", "grace_minutes", "sink.offset_padding", "colour"):
+        assert field in message
+    assert "Repair: edit the Variable" in message
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ({"compute": {"kind": "existing_cluster"}}, "existing_cluster_id"),
+        ({"compute": {"kind": "new_cluster"}}, "cluster specification"),
+        ({"catalog": "main"}, "/Volumes/"),
+        ({"code_root": "dbfs:/code"}, "s3:// or /Volumes/"),
+        ({"schemas": {"gold": "x`; DROP"}}, "schemas.gold"),
+        ("text", "not a JSON object"),
+    ],
+)
+def test_contradictions_are_refused_in_words(raw: object, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        parse_settings(raw)
+
+
+def test_an_unset_variable_says_where_to_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk import Variable
+
+    from pinflow.settings import load_settings
+
+    monkeypatch.setattr(Variable, "get", lambda *a, **k: None)
+    with pytest.raises(SettingsError, match="Admin > Variables"):
+        load_settings()

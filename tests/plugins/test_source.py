@@ -1,0 +1,34 @@
+import pytest
+
+from pinflow.errors import SourceError, SourceUnavailableError
+from pinflow.hooks.source import explain
+
+
+class DriverError(Exception):
+    def __init__(self, errno: int, text: str) -> None:
+        super().__init__(errno, text)
+        self.errno = errno
+
+
+@pytest.mark.parametrize(
+    ("errno", "kind", "words"),
+    [
+        (1045, SourceError, "login and password"),
+        (1142, SourceError, "grant SELECT"),
+        (1049, SourceError, "no such database"),
+        (1146, SourceError, "no such table"),
+        (1054, SourceError, "no such column"),
+        (2003, SourceUnavailableError, "host and port"),
+        (2013, SourceUnavailableError, "starts its table over"),
+        (1213, SourceUnavailableError, "starts its table over"),
+    ],
+)
+def test_driver_errors_name_the_repair(errno: int, kind: type[Exception], words: str) -> None:
+    error = explain(DriverError(errno, "x"), "MySQL h:3306/d")
+    assert isinstance(error, kind)
+    assert words in str(error)
+    assert "MySQL h:3306/d" in str(error)
+
+
+def test_other_errors_are_left_alone() -> None:
+    assert explain(ValueError("x"), "MySQL") is None
