@@ -1,0 +1,95 @@
+"""Publish a window: stage to silver, refused lines to quarantine, counts to the ledger."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pinspark import tables
+from pinspark.contracts import load_contract
+from pinspark.delta import check_schema, replace_where, retry_conflicts
+from pinspark.ledger import ledger_rows, ledger_totals
+from pinspark.manifest import Manifest
+from pinspark.session import together
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window's manifests and the schemas it moves between, quoted where they must be."""
+
+    spark: SparkSession
+    manifests: list[Manifest]
+    stage: str
+    silver: str
+    ops: str
+
+    @property
+    def any(self) -> Manifest:
+        """Any of the manifests: they share run and window."""
+        return self.manifests[0]
+
+    def staged(self, table: str) -> DataFrame:
+        """Rows of this run in a stage table."""
+        return self.spark.table(f"{self.stage}.`{table}`").where(self.any.of_run)
+
+    def elsewhere(self, table: str) -> DataFrame:
+        """Rows of a silver table under days outside the window."""
+        return self.spark.table(f"{self.silver}.`{table}`").where(f"NOT ({self.any.days})")
+
+    def held(self, manifest: Manifest) -> DataFrame:
+        """Ids the source held in this window when they were selected, with their day."""
+        posts = self.spark.read.schema("ind INT, post_ts STRING").json(manifest.posts)
+        return posts.select("ind", F.to_date(F.substring("post_ts", 1, 10)).alias("post_date")).distinct()
+
+
+def publish_window(window: Window) -> list[dict[str, int | str]]:
+    """Replace the window's days everywhere, take moved posts away from other days, give the ledger's totals."""
+    for described in (*(tables.silver(load_contract(m.table)) for m in window.manifests), tables.QUARANTINE):
+        check_schema(window.spark, window.silver, described)
+    together(*(partial(_replace_silver, window, m) for m in window.manifests), partial(_replace_quarantine, window))
+    replace_where(ledger_rows(window), f"{window.ops}.ledger", window.any.days)
+    totals = ledger_totals(window)
+    moved = {str(total["source_table"]) for total in totals if total["moved"]}
+    for manifest in window.manifests:
+        if manifest.table in moved:
+            remove_elsewhere(window, manifest)
+    return totals
+
+
+def _replace_silver(window: Window, manifest: Manifest) -> None:
+    columns = tables.silver(load_contract(manifest.table)).names
+    rows = window.staged(manifest.table).select(*columns)
+    replace_where(rows, f"{window.silver}.`{manifest.table}`", window.any.days)
+
+
+def _replace_quarantine(window: Window) -> None:
+    replace_where(quarantine_rows(window), f"{window.silver}.quarantine", window.any.days)
+
+
+def quarantine_rows(window: Window) -> DataFrame:
+    """Select the run's refused lines; a foreign line that another day already holds is left out."""
+    pin, geo, user = (window.staged(f"{manifest.table}_rejects") for manifest in window.manifests)
+    refused = pin.unionByName(geo).unionByName(user).select(*tables.QUARANTINE.names)
+    others = window.elsewhere("quarantine").where("kind = 'foreign'").select("key", "line", F.lit("foreign").alias("kind"))
+    return refused.join(others, ["key", "line", "kind"], "left_anti").select(*tables.QUARANTINE.names)
+
+
+def remove_elsewhere(window: Window, manifest: Manifest) -> None:
+    """Delete from other days what belongs to this window's posts."""
+    view = f"held_{manifest.table}"
+    window.held(manifest).createOrReplaceTempView(view)
+    silver = f"`{manifest.table}`", "true"
+    quarantine = "quarantine", f"t.kind = 'own' AND t.source_table = '{manifest.table}'"
+    for table, own in (silver, quarantine):
+        statement = (
+            f"MERGE INTO {window.silver}.{table} AS t USING {view} AS h "
+            f"ON t.ind = h.ind AND {own} AND NOT ({window.any.days.replace('post_date', 't.post_date')}) "
+            "WHEN MATCHED THEN DELETE"
+        )
+        retry_conflicts(partial(_run, window.spark, statement))
+
+
+def _run(spark: SparkSession, statement: str) -> None:
+    spark.sql(statement).collect()
