@@ -1,0 +1,44 @@
+-- Most posted category of each age group; all tied ones are kept; 50+ means over 50.
+-- grain: one row per age group and tied category
+-- reads: {{ gold }}.post_wide
+-- params: gold
+-- materialize: view
+WITH grouped AS (
+    SELECT
+        ind,
+        category,
+        CASE
+            WHEN age BETWEEN 18 AND 24 THEN '18-24'
+            WHEN age BETWEEN 25 AND 35 THEN '25-35'
+            WHEN age BETWEEN 36 AND 50 THEN '36-50'
+            WHEN age > 50 THEN '50+'
+        END AS age_group
+    FROM {{ gold }}.post_wide
+    WHERE category IS NOT NULL
+),
+
+counted AS (
+    SELECT
+        age_group,
+        category,
+        COUNT(DISTINCT ind) AS category_count
+    FROM grouped
+    WHERE age_group IS NOT NULL
+    GROUP BY age_group, category
+),
+
+placed AS (
+    SELECT
+        age_group,
+        category,
+        category_count,
+        RANK() OVER (PARTITION BY age_group ORDER BY category_count DESC) AS place
+    FROM counted
+)
+
+SELECT
+    age_group,
+    category,
+    category_count
+FROM placed
+WHERE place = 1
