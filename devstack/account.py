@@ -83,20 +83,24 @@ def give(folder: Path) -> None:
         os.chown(folder, _account().pw_uid, _account().pw_gid)
 
 
-def run_as_database(command: list[str], *, stdin: str | None = None, what: str) -> str:
-    """Run a database's set-up program as its account; return its output, or raise with its last words."""
-    account = database_user()
-    dropped = {"user": account, "group": _account().pw_gid, "extra_groups": []} if account else {}
+def run_as_database(command: list[str], *, stdin: str | None = None, what: str) -> None:
+    """Run a database's set-up program as its account; raise with its last words when it fails."""
+    dropped = database_user() is not None
     done = subprocess.run(
-        command, input=stdin, text=True, cwd="/", check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **dropped,
-    )  # fmt: skip
+        command,
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd="/",
+        check=False,
+        user=_account().pw_uid if dropped else None,
+        group=_account().pw_gid if dropped else None,
+        extra_groups=[] if dropped else None,
+    )
     if done.returncode:
         last = " | ".join(done.stdout.strip().splitlines()[-5:])
-        raise StackError(
-            f"{what} failed: {last}. Repair: read the lines above, then `make reset` and `make up`."
-        )
-    return done.stdout
+        raise StackError(f"{what} failed: {last}. Repair: mend what is said there, `make reset`, `make up`.")
 
 
 def publish_folder(unpacked: Path, target: Path) -> None:

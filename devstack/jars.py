@@ -149,7 +149,7 @@ def _fetch(settings: Settings, confs: list[str]) -> float:
         lines = [line for line in log.read_text().splitlines() if "::" in line or "ERROR" in line.upper()]
         raise StackError(
             f"Fetching the jars failed (log: {log}): {' | '.join(lines[-4:])}. Repair: check the way to "
-            "Maven Central; behind a mirror give its Ivy settings file as DEVSTACK_IVY_SETTINGS; then run it again."
+            "Maven Central; behind a mirror set DEVSTACK_IVY_SETTINGS to its Ivy settings file; run again."
         )
     return max(0.0, _megabytes(ivy_dir) - before)
 

@@ -5,6 +5,7 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from devstack import account, jars
 from devstack.config import Settings
@@ -58,22 +59,23 @@ def ready(settings: Settings) -> bool:
     if not port_open(settings.postgres_port):
         return False
     try:
-        _ask(settings, "SELECT 1")
+        ask(settings, "SELECT 1")
     except Exception:  # noqa: BLE001 - whatever goes wrong, it is not ready
         return False
     return True
 
 
-def _ask(settings: Settings, sql: str) -> list[tuple[object, ...]]:
+def ask(settings: Settings, sql: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:
+    """Run one statement by itself and return its rows."""
     import psycopg2
 
     connection = psycopg2.connect(
-        host="127.0.0.1", port=settings.postgres_port, user=USER, dbname="postgres", connect_timeout=5
+        host="127.0.0.1", port=settings.postgres_port, user=USER, dbname=database, connect_timeout=5
     )
     try:
         connection.autocommit = True
         cursor = connection.cursor()
-        cursor.execute(sql)
+        cursor.execute(sql, values)
         return list(cursor.fetchall()) if cursor.description else []
     finally:
         connection.close()
@@ -81,8 +83,8 @@ def _ask(settings: Settings, sql: str) -> list[tuple[object, ...]]:
 
 def create_database(settings: Settings) -> None:
     """Create Airflow's empty database."""
-    if not _ask(settings, f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"):  # noqa: S608 - constant
-        _ask(settings, f"CREATE DATABASE {DATABASE}")
+    if not ask(settings, f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"):  # noqa: S608 - constant
+        ask(settings, f"CREATE DATABASE {DATABASE}")
 
 
 def service(settings: Settings) -> Service:

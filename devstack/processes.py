@@ -91,6 +91,7 @@ def listener(port: int) -> str | None:
     except psutil.AccessDenied:
         return None
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        address: tuple[object, ...] = tuple(connection.laddr)
+        if connection.status == psutil.CONN_LISTEN and address[1:2] == (port,) and connection.pid:
             return describe(psutil.Process(connection.pid))
     return None

@@ -8,6 +8,11 @@ from devstack.config import Settings
 from devstack.service import Service, port_open
 
 MEMORY = "256m"
+QUIET = (
+    "-DLOG_LEVEL=warn",
+    "-DJETTY_LOG_LEVEL=warn",
+    "-Dlogback.statusListenerClass=ch.qos.logback.core.status.NopStatusListener",
+)
 
 
 def client(settings: Settings) -> Any:
@@ -62,6 +67,7 @@ def service(settings: Settings) -> Service:
             f"-Xmx{MEMORY}",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
+            *QUIET,
             *("-jar", str(jars.single(settings, "s3")), "--properties", str(_file(settings))),
         ],
         ports={"s3_port": settings.s3_port},

@@ -49,8 +49,7 @@ def render(settings: Settings, services: dict[str, Service]) -> str:
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
     ]
-    for service in services.values():
-        sections.append(_program(settings, service))
+    sections += [_program(settings, service) for service in services.values()]
     return "\n".join(sections).replace("%", "%%") + "\n"
 
 

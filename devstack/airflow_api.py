@@ -1,0 +1,290 @@
+"""A small typed client of Airflow's REST API v2, as far as the stack's commands need it."""
+
+import time
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Self, TypedDict, Unpack
+from urllib.parse import quote
+
+import httpx
+
+from devstack.errors import StackError
+
+ENDED = ("success", "failed")
+BAD = ("failed", "upstream_failed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DAG run."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    logical_date: datetime | None
+    start: datetime | None
+    end: datetime | None
+    conf: dict[str, Any]
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> Self:
+        """Read the API's answer."""
+        return cls(
+            dag_id=found["dag_id"],
+            run_id=found["dag_run_id"],
+            state=found["state"],
+            logical_date=_time(found["logical_date"]),
+            start=_time(found["start_date"]),
+            end=_time(found["end_date"]),
+            conf=found["conf"] or {},
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the run is over."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task instance; seconds of its last try."""
+
+    task_id: str
+    map_index: int
+    state: str
+    try_number: int
+    start: datetime | None
+    end: datetime | None
+    seconds: float
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> Self:
+        """Read the API's answer."""
+        return cls(
+            task_id=found["task_id"],
+            map_index=found["map_index"],
+            state=found["state"] or "waiting",
+            try_number=found["try_number"],
+            start=_time(found["start_date"]),
+            end=_time(found["end_date"]),
+            seconds=found["duration"] or 0.0,
+        )
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """One backfill and whether Airflow has completed it."""
+
+    id: int
+    dag_id: str
+    completed: bool
+
+
+class BackfillOptions(TypedDict, total=False):
+    """What else a backfill can be told."""
+
+    reprocess_behavior: str
+    max_active_runs: int
+    run_backwards: bool
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+class AirflowApi:
+    """Speak with one api-server; with all-admins it gives a token to everyone who asks."""
+
+    def __init__(self, url: str, timeout: float = 30) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+        self._token = ""
+
+    def _call(
+        self, method: str, path: str, *, expected: tuple[int, ...] = (), **options: Any
+    ) -> httpx.Response:
+        """Send a request; a dead token is renewed once, any unexpected answer is an error with its words."""
+        for _ in range(2):
+            if not self._token:
+                self._token = str(self._send("GET", "/auth/token").json()["access_token"])
+            headers = {"Authorization": f"Bearer {self._token}"}
+            answer = self._send(method, f"/api/v2{path}", headers=headers, **options)
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                break
+            self._token = ""
+        if answer.is_success or answer.status_code in expected:
+            return answer
+        raise StackError(
+            f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}. "
+            f"Repair: read the message; the same can be done by hand at {self.url}."
+        )
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise StackError(
+                f"Airflow does not answer at {self.url}: {error!r}. Repair: `make up`, then `make status`."
+            ) from error
+
+    def create_connection(self, connection: dict[str, Any]) -> bool:
+        """Create a connection unless it exists; tell whether it was created."""
+        return self._create("/connections", connection["connection_id"], connection)
+
+    def create_variable(self, key: str, value: Any) -> bool:
+        """Create a Variable unless it exists; tell whether it was created."""
+        return self._create("/variables", key, {"key": key, "value": value})
+
+    def _create(self, path: str, key: str, body: dict[str, Any]) -> bool:
+        if self._call("GET", f"{path}/{quote(key)}", expected=(404,)).is_success:
+            return False
+        self._call("POST", path, json=body, expected=(409,))
+        return True
+
+    def get_variable(self, key: str) -> Any:
+        """Return a Variable's text."""
+        return self._call("GET", f"/variables/{quote(key)}").json()["value"]
+
+    def set_variable(self, key: str, value: Any) -> None:
+        """Overwrite a Variable."""
+        self._call("PATCH", f"/variables/{quote(key)}", json={"key": key, "value": value})
+
+    def import_errors(self) -> dict[str, str]:
+        """Return {file: stack trace} of DAG files that do not load."""
+        found = self._call("GET", "/importErrors").json()["import_errors"]
+        return {error["filename"]: error["stack_trace"] for error in found}
+
+    def wait_for_dag(self, dag_id: str, seconds: float = 90) -> None:
+        """Wait until the dag-processor has read a DAG."""
+        deadline = time.monotonic() + seconds
+        while not self._call("GET", f"/dags/{dag_id}", expected=(404,)).is_success:
+            if time.monotonic() > deadline:
+                errors = "; ".join(
+                    f"{file}: {text.splitlines()[-1]}" for file, text in self.import_errors().items()
+                )
+                raise StackError(
+                    f"Airflow knows no {dag_id} after {seconds:.0f} s. Import errors: {errors or 'none'}. "
+                    "Repair: mend the file, or read `python -m devstack logs airflow-dags`."
+                )
+            time.sleep(0.5)
+
+    def unpause(self, dag_id: str, *, paused: bool = False) -> None:
+        """Let a DAG run (or pause it)."""
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
+
+    def trigger(
+        self, dag_id: str, run_id: str, conf: dict[str, Any], logical_date: datetime | None = None
+    ) -> Run:
+        """Start a manual run; without a logical date its day follows from when it runs."""
+        body = {
+            "dag_run_id": run_id,
+            "logical_date": logical_date.isoformat() if logical_date else None,
+            "conf": conf,
+        }
+        return Run.of(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body).json())
+
+    def run(self, dag_id: str, run_id: str) -> Run:
+        """Return one run."""
+        return Run.of(self._call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id)}").json())
+
+    def runs(self, dag_id: str, **filters: Any) -> list[Run]:
+        """Return runs by the API's own filters, oldest logical date first."""
+        found: list[Run] = []
+        while True:
+            query = {"limit": 100, "offset": len(found), "order_by": "logical_date", **filters}
+            page = self._call("GET", f"/dags/{dag_id}/dagRuns", params=query).json()
+            found += [Run.of(row) for row in page["dag_runs"]]
+            if not page["dag_runs"] or len(found) >= page["total_entries"]:
+                return found
+
+    def tasks(self, dag_id: str, run_id: str) -> list[Task]:
+        """Return the task instances of a run by start time."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
+        found: list[Task] = []
+        while True:
+            query = {"limit": 100, "offset": len(found), "order_by": "start_date"}
+            page = self._call("GET", path, params=query).json()
+            found += [Task.of(row) for row in page["task_instances"]]
+            if not page["task_instances"] or len(found) >= page["total_entries"]:
+                return found
+
+    def log(self, dag_id: str, run_id: str, task: Task) -> list[str]:
+        """Return the lines of a task's last try."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task.task_id}/logs/{task.try_number}"
+        query = {"map_index": task.map_index, "full_content": True}
+        answer = self._call("GET", path, params=query, expected=(404,)).json()
+        return [_line(entry) for entry in answer.get("content", [])]
+
+    def xcom(
+        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
+    ) -> Any:
+        """Return an XCom value, or None when the task pushed none."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
+        query = {"map_index": map_index, "deserialize": False}
+        answer = self._call("GET", path, params=query, expected=(404,))
+        return answer.json()["value"] if answer.is_success else None
+
+    def clear(self, dag_id: str, run_id: str, task_ids: list[str], *, downstream: bool = False) -> list[str]:
+        """Clear task instances of a run so that they run again; return the ids cleared."""
+        body = {
+            "dag_run_id": run_id,
+            "task_ids": task_ids,
+            "include_downstream": downstream,
+            "only_failed": False,
+            "reset_dag_runs": True,
+            "dry_run": False,
+        }
+        found = self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body).json()
+        return [row["task_id"] for row in found["task_instances"]]
+
+    def create_backfill(
+        self, dag_id: str, first: date, last: date, **options: Unpack[BackfillOptions]
+    ) -> Backfill:
+        """Create a backfill of the days from first to last, both included."""
+        body = {
+            "dag_id": dag_id,
+            "from_date": f"{first}T00:00:00Z",
+            "to_date": f"{last}T00:00:00Z",
+            **options,
+        }
+        answer = self._call("POST", "/backfills", json=body, expected=(409,))
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise StackError(
+                f"A backfill of {dag_id} is active: {', '.join(self.active_backfills(dag_id))}. "
+                "Repair: wait until it ends or cancel it there; Airflow runs one backfill a DAG at a time."
+            )
+        return self._backfill(answer.json())
+
+    def active_backfills(self, dag_id: str) -> list[str]:
+        """Return the links of the backfills of a DAG that still run."""
+        found = self._call("GET", "/backfills", params={"dag_id": dag_id}).json()["backfills"]
+        links = f"{self.url}/dags/{dag_id}/backfills"
+        return [f"number {row['id']} ({links})" for row in found if not row["completed_at"]]
+
+    def backfill(self, number: int) -> Backfill:
+        """Return a backfill."""
+        return self._backfill(self._call("GET", f"/backfills/{number}").json())
+
+    @staticmethod
+    def _backfill(found: dict[str, Any]) -> Backfill:
+        return Backfill(found["id"], found["dag_id"], found["completed_at"] is not None)
+
+    def run_link(self, dag_id: str, run_id: str) -> str:
+        """Return the UI's page of a run."""
+        return f"{self.url}/dags/{dag_id}/runs/{quote(run_id)}"
+
+    def task_link(self, dag_id: str, run_id: str, task: Task) -> str:
+        """Return the UI's page of a task instance."""
+        mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
+        return f"{self.run_link(dag_id, run_id)}/tasks/{task.task_id}{mapped}"
+
+
+def _line(entry: Any) -> str:
+    """Show a structured log entry as a line: level when it matters, the event, and an error's text."""
+    if isinstance(entry, str):
+        return entry
+    level = str(entry.get("level", "")).upper()
+    shown = f"{level}: " if level in ("WARNING", "ERROR", "CRITICAL") else ""
+    details = entry.get("error_detail") or []
+    errors = "".join(f" | {part.get('exc_type')}: {part.get('exc_value')}" for part in details)
+    return f"{shown}{entry.get('event', '')}{errors}"

@@ -1,0 +1,66 @@
+"""The connections and the Variable that point Airflow at the local stack."""
+
+import json
+from typing import Any
+
+from devstack.config import Settings
+
+Connection = dict[str, Any]
+
+
+def connections(settings: Settings) -> list[Connection]:
+    """Return the local connections as the REST API takes them."""
+    return [
+        {
+            "connection_id": "pinterest_rds",
+            "conn_type": "mysql",
+            "description": "The source database",
+            "host": "127.0.0.1",
+            "port": settings.mysql_port,
+            "schema": settings.mysql_database,
+            "login": settings.mysql_user,
+            "password": settings.mysql_password,
+            "extra": json.dumps({"client": "mysql-connector-python"}),
+        },
+        {
+            "connection_id": "pinterest_kafka",
+            "conn_type": "generic",
+            "description": "The log (host = bootstrap servers)",
+            "host": f"127.0.0.1:{settings.kafka_port}",
+            "port": settings.kafka_port,
+        },
+        {
+            "connection_id": "pinterest_aws",
+            "conn_type": "aws",
+            "description": "The lake's storage",
+            "login": settings.s3_access_key,
+            "password": settings.s3_secret_key,
+            "extra": json.dumps({"region_name": settings.region, "endpoint_url": settings.s3_endpoint}),
+        },
+        {
+            "connection_id": "pinterest_databricks",
+            "conn_type": "databricks",
+            "description": "The engine",
+            "host": "127.0.0.1",
+            "schema": "http",
+            "port": settings.databricks_port,
+            "password": settings.databricks_token,
+        },
+    ]
+
+
+def variable(settings: Settings) -> dict[str, Any]:
+    """Return the Variable `pinflow`."""
+    return {
+        "user_id": settings.user_id,
+        "bucket": settings.bucket,
+        "catalog": None,
+        "schemas": {"stage": "stage", "silver": "silver", "gold": "gold", "ops": "ops"},
+        "transport": "direct",
+        "compute": {"kind": "serverless"},
+        "warehouse_id": "local",
+        "grace_minutes": 30,
+        "source_is_live": False,
+        "sink": {"records_per_object": 1000, "offset_padding": 20},
+        "poll_seconds": 1,
+    }
