@@ -20,7 +20,7 @@ from devstack.source.words import (
 PHRASES = 240
 LONGEST_TITLE = 199
 LONGEST_DESCRIPTION = 180
-TITLE_LENGTHS = ((0.0, 12), (0.25, 37), (0.5, 53), (0.75, 73), (0.97, 120), (0.999, 175), (1.0, 190))
+TITLE_LENGTHS = ((0.0, 12), (0.25, 37), (0.5, 53), (0.75, 73), (0.97, 120), (0.999, 180), (1.0, 200))
 FOREIGN_TITLES = 0.102
 CUT_DESCRIPTIONS = 0.375
 FOREIGN_DESCRIPTIONS = 0.472
@@ -67,7 +67,7 @@ class Texts:
         if kind < FOREIGN_TITLES:
             return DECORATIONS[int(kind / FOREIGN_TITLES * len(DECORATIONS))].format(text)[:LONGEST_TITLE]
         if kind < FOREIGN_TITLES + 0.03:
-            return f'"{text}"'
+            return f'"{text[: LONGEST_TITLE - 2]}"'
         if kind < FOREIGN_TITLES + 0.04:
             return text.replace(" ", "\n", 1)
         return text
