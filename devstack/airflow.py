@@ -75,6 +75,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOGGING__WORKER_LOG_SERVER_PORT": settings.airflow_worker_log_port,
         "LOGGING__TRIGGER_LOG_SERVER_PORT": settings.airflow_trigger_log_port,
         "LOGGING__COLORED_CONSOLE_LOG": "False",
+        "LOGGING__NAMESPACE_LEVELS": "http.access=WARNING",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
         **TUNED,
     }
@@ -83,6 +84,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "TZ": "UTC",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
+        # process titles must not overwrite the environment: it carries the mark that `down` looks for
+        "SPT_NOENV": "1",
         # threads of many small processes: fewer malloc arenas, less memory
         "MALLOC_ARENA_MAX": "2",
         # macOS forbids what LocalExecutor does: fork after threads

@@ -47,34 +47,35 @@ class Sampler:
     """Weigh the stack's processes again and again; what belongs to it is looked up once a process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.mark = str(settings.state_dir.resolve())
+        self.state_dir = settings.state_dir
         self.known: dict[tuple[int, float], str | None] = {}
 
     def sample(self) -> dict[str, float]:
         """Return megabytes by program."""
         alive: dict[tuple[int, float], str | None] = {}
+        by_pid: dict[int, str | None] = {}
         total: dict[str, float] = {}
         for process in psutil.process_iter():
             try:
                 key = (process.pid, process.create_time())
-                label = self.known[key] if key in self.known else self._label(process)
+                label = self.known[key] if key in self.known else self._label(process, by_pid)
             except (psutil.Error, OSError):
                 continue
-            alive[key] = label
+            alive[key] = by_pid[process.pid] = label
             if label:
                 total[label] = total.get(label, 0.0) + processes.megabytes(process)
         self.known = alive
         return total
 
-    def _label(self, process: psutil.Process) -> str | None:
-        """Name the program a process belongs to; our own commands (up, demo) count as well."""
-        environment = process.environ()
-        if environment.get(processes.MARK) == self.mark:
-            return environment.get("SUPERVISOR_PROCESS_NAME", "supervisor")
+    def _label(self, process: psutil.Process, by_pid: dict[int, str | None]) -> str | None:
+        """Name the program a process belongs to: by its mark, as a child, or as one of our commands."""
+        if processes.marked(process, self.state_dir):
+            return process.environ().get("SUPERVISOR_PROCESS_NAME", "supervisor")
+        if parent := by_pid.get(process.ppid()):
+            return parent
         command = process.cmdline()[:4]
-        if "-m" in command and "devstack" in command and Path(process.cwd()) == REPO:
-            return "command"
-        return None
+        is_command = "-m" in command and "devstack" in command and Path(process.cwd()) == REPO
+        return "command" if is_command else None
 
 
 def _sample_once(settings: Settings, sampler: Sampler) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -10,18 +10,29 @@ import psutil
 MARK = "DEVSTACK_STATE"
 
 
-def ours(state_dir: Path) -> Iterator[psutil.Process]:
-    """Yield every process marked with this state folder, but neither this one nor its ancestors."""
-    mark = str(state_dir.resolve())
+def ours(state_dir: Path) -> list[psutil.Process]:
+    """Return every process marked with this state folder and their descendants, without this command."""
     skipped = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
-        if process.pid in skipped:
-            continue
-        try:
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
-                yield process
-        except (psutil.Error, OSError):
-            continue
+        if process.pid not in skipped and marked(process, state_dir):
+            found |= {member.pid: member for member in tree(process.pid)}
+    return [process for pid, process in found.items() if pid not in skipped and not _is_zombie(process)]
+
+
+def marked(process: psutil.Process, state_dir: Path) -> bool:
+    """Tell whether a process was started with this state folder's mark."""
+    try:
+        return process.environ().get(MARK) == str(state_dir.resolve())
+    except (psutil.Error, OSError):
+        return False
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def describe(process: psutil.Process) -> str:
@@ -55,7 +66,10 @@ def wait_gone(pid: int, seconds: float) -> bool:
     """Wait until a process has gone; tell whether it has."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        try:
+            if _is_zombie(psutil.Process(pid)):
+                return True
+        except psutil.NoSuchProcess:
             return True
         time.sleep(0.1)
     return False

@@ -183,11 +183,11 @@ def down(settings: Settings, say: Say = print) -> None:
             _stop_all(settings)
             supervisord.rpc(settings).shutdown()
             processes.wait_gone(daemon_pid, 20)
-        left = list(processes.ours(settings.state_dir))
+        left = processes.ours(settings.state_dir)
         if left:
             say(f"ending {len(left)} leftover process(es): {', '.join(map(processes.describe, left))}")
             processes.end(left)
-            left = list(processes.ours(settings.state_dir))
+            left = processes.ours(settings.state_dir)
         if left:
             names = ", ".join(map(processes.describe, left))
             raise StackError(f"These processes do not end: {names}. Repair: kill them by hand.")
