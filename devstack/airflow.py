@@ -177,7 +177,7 @@ def create_entries(settings: Settings) -> None:
     api = AirflowApi(settings.airflow_url)
     for connection in connections(settings):
         api.create_connection(connection)
-    api.create_variable("pinflow", variable(settings))
+    api.create_variable("pinflow", json.dumps(variable(settings)))
 
 
 def _service(settings: Settings, name: str) -> Service:

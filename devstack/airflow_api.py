@@ -131,7 +131,7 @@ class AirflowApi:
         """Create a connection unless it exists; tell whether it was created."""
         return self._create("/connections", connection["connection_id"], connection)
 
-    def create_variable(self, key: str, value: Any) -> bool:
+    def create_variable(self, key: str, value: str) -> bool:
         """Create a Variable unless it exists; tell whether it was created."""
         return self._create("/variables", key, {"key": key, "value": value})
 
@@ -145,7 +145,7 @@ class AirflowApi:
         """Return a Variable's text."""
         return self._call("GET", f"/variables/{quote(key)}").json()["value"]
 
-    def set_variable(self, key: str, value: Any) -> None:
+    def set_variable(self, key: str, value: str) -> None:
         """Overwrite a Variable."""
         self._call("PATCH", f"/variables/{quote(key)}", json={"key": key, "value": value})
 

@@ -1,5 +1,6 @@
 """What an environment decides: the Airflow Variable `pinflow`, validated as one typed model."""
 
+import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -118,10 +119,17 @@ def load_settings() -> Settings:
     """Read and validate the Variable; only ever called while a task runs."""
     from airflow.sdk import Variable
 
-    raw = Variable.get(VARIABLE, default=None, deserialize_json=True)
-    if raw is None:
+    text = Variable.get(VARIABLE, default=None)
+    if text is None:
         raise SettingsError(
             f"The Airflow Variable `{VARIABLE}` is not set.",
             "create it under Admin > Variables as a JSON object; the embedded stack makes it by itself.",
         )
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"The Airflow Variable `{VARIABLE}` is no JSON: {error}.",
+            "correct it under Admin > Variables, then clear this task.",
+        ) from None
     return parse_settings(raw)
