@@ -22,6 +22,7 @@ class Run:
     run_id: str
     state: str
     logical_date: datetime | None
+    queued: datetime | None
     start: datetime | None
     end: datetime | None
     conf: dict[str, Any]
@@ -34,6 +35,7 @@ class Run:
             run_id=found["dag_run_id"],
             state=found["state"],
             logical_date=_time(found["logical_date"]),
+            queued=_time(found["queued_at"]),
             start=_time(found["start_date"]),
             end=_time(found["end_date"]),
             conf=found["conf"] or {},
