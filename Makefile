@@ -1,0 +1,72 @@
+# Two commands do everything: `make demo` and `make test`. Set-up is a part of each target that needs it.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+SUITE ?= all
+FORMAT ?= table
+REPROCESS ?= none
+RUN_BACKWARDS ?=
+
+AIRFLOW := .venv/airflow/bin
+SPARK := .venv/spark/bin
+STACK := $(AIRFLOW)/python -m devstack
+# these never download: without the environments nothing can run
+WHEN_SET_UP := test -x $(AIRFLOW)/python || { echo 'Nothing is set up here, so nothing runs.'; exit 0; };
+# what a person types reaches the shell as quoted text, so that it may hold any sign
+quote = '$(subst ','\'',$(1))'
+
+.PHONY: help setup demo up down reset status logs seed load backfill sql test check bench mwaa
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make the environments and fetch the jars (part of the other targets; the second time downloads nothing)
+	@$(PYTHON) devstack/bootstrap.py
+
+demo: setup ## the whole pipeline on this machine: seed, load, backfill, answers, numbers; Airflow stays up
+	@$(STACK) demo
+
+up: setup ## start the stack
+	@$(STACK) up
+
+down: ## stop the stack; the data stays
+	@$(WHEN_SET_UP) $(STACK) down
+
+reset: ## stop the stack and forget its data
+	@$(WHEN_SET_UP) $(STACK) reset
+
+status: ## show services, ports and memory
+	@$(WHEN_SET_UP) $(STACK) status
+
+logs: ## show the ends of the services' logs
+	@$(WHEN_SET_UP) $(STACK) logs
+
+seed: setup ## fill the source database: [POSTS=11154] [SPAN=2017-10-20..2022-10-30] [RANDOM_SEED=0]
+	@$(STACK) seed $(if $(POSTS),--posts $(call quote,$(POSTS))) $(if $(SPAN),--span $(call quote,$(SPAN))) \
+	  $(if $(RANDOM_SEED),--random-seed $(call quote,$(RANDOM_SEED)))
+
+load: setup ## load days in one run: FROM=2017-10-20 TO=2022-10-15 (UTC, both included)
+	@$(STACK) load $(call quote,$(FROM)) $(call quote,$(TO))
+
+backfill: setup ## run each day again or anew: FROM= TO= [REPROCESS=none|failed|completed] [RUN_BACKWARDS=1]
+	@$(STACK) backfill $(call quote,$(FROM)) $(call quote,$(TO)) --reprocess $(call quote,$(REPROCESS)) \
+	  $(if $(RUN_BACKWARDS),--run-backwards)
+
+sql: setup ## ask the lake: Q="SELECT ..." [FORMAT=table|csv|json]
+	@$(STACK) sql --format $(call quote,$(FORMAT)) -- $(call quote,$(Q))
+
+test: setup ## run the tests: [SUITE=fast|spark|stack|e2e|all]
+	@$(AIRFLOW)/python tests/suites.py $(call quote,$(SUITE))
+
+check: setup ## lint, formatting and types
+	@$(AIRFLOW)/ruff check .
+	@$(AIRFLOW)/ruff format --check .
+	@$(AIRFLOW)/mypy devstack plugins dags infra
+	@$(SPARK)/mypy include/spark devstack/engine
+	@$(AIRFLOW)/sqlfluff lint include/sql
+
+bench: setup ## benchmarks; they print ratios
+	@$(AIRFLOW)/python -m bench
+
+mwaa: setup ## build the tree to upload to MWAA: build/mwaa/dags/pinflow
+	@$(AIRFLOW)/python -m infra.mwaa.build
