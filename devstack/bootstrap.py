@@ -1,4 +1,4 @@
-"""Make the two Python environments and fetch the jars; run by any python3 from 3.9 on, standard library only."""
+"""Make the two Python environments and fetch the jars; any python3 from 3.9 on runs it, with no package."""
 
 from __future__ import annotations  # this file alone also runs on Python 3.9
 
