@@ -1,0 +1,123 @@
+"""Run one SQL statement in its own session and leave its rows as JSON chunks in the run's folder."""
+
+import json
+import os
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from devstack.engine import job
+from devstack.engine.rows import as_text, column_info
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.dataframe import DataFrame
+
+CHUNK_ROWS = 10_000
+CHUNK_BYTES = 4 * 2**20
+MANIFEST = "manifest.json"
+
+
+class ResultTooLargeError(RuntimeError):
+    """The rows exceed what the disposition allows."""
+
+
+def run(folder: Path, order: dict[str, Any]) -> None:
+    """Run the job's statement."""
+    from pyspark.sql.connect.session import SparkSession
+
+    spark = SparkSession.builder.remote(os.environ["SPARK_REMOTE"]).getOrCreate()
+    _use(spark, order.get("catalog"), order.get("schema"))
+    arguments = {item["name"]: _argument(item) for item in order.get("parameters", [])}
+    frame = spark.sql(order["statement"], args=arguments or None)
+    _write(folder, frame, order)
+
+
+def _use(spark: Any, catalog: str | None, schema: str | None) -> None:
+    if catalog and catalog not in ("spark_catalog", "hive_metastore"):
+        raise ValueError(
+            f"There is no catalog '{catalog}' here. Repair: leave `catalog` out; names are schema.table locally."
+        )
+    if schema:
+        spark.catalog.setCurrentDatabase(schema)
+
+
+def _argument(item: dict[str, Any]) -> Any:
+    """Read a typed parameter, whose value is always given as a string."""
+    value, kind = item.get("value"), str(item.get("type") or "STRING").upper().split("(")[0]
+    if value is None:
+        return None
+    if kind in ("BYTE", "TINYINT", "SHORT", "SMALLINT", "INT", "INTEGER", "LONG", "BIGINT"):
+        return int(value)
+    if kind in ("FLOAT", "DOUBLE"):
+        return float(value)
+    if kind in ("DECIMAL", "NUMERIC", "DEC"):
+        return Decimal(value)
+    if kind == "BOOLEAN":
+        return str(value).lower() == "true"
+    if kind == "DATE":
+        return date.fromisoformat(value)
+    if kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
+        return datetime.fromisoformat(value)
+    if kind in ("STRING", "CHAR", "VARCHAR"):
+        return str(value)
+    raise ValueError(f"Parameter {item['name']} has the type {kind}. Repair: use a scalar SQL type.")
+
+
+def _write(folder: Path, frame: "DataFrame", order: dict[str, Any]) -> None:
+    schema = frame.schema
+    columns = [column_info(position, field) for position, field in enumerate(schema.fields)]
+    limit = order.get("row_limit")
+    if columns:
+        frame = as_text(frame)
+        table = (frame.limit(int(limit) + 1) if limit else frame).toArrow()
+        rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    else:
+        rows = []
+    truncated = bool(limit) and len(rows) > int(limit or 0)
+    chunks = _chunks(folder, rows[: int(limit)] if truncated and limit else rows, order.get("byte_limit"))
+    content = {
+        "format": "JSON_ARRAY",
+        "schema": {"column_count": len(columns), "columns": columns},
+        "total_chunk_count": len(chunks),
+        "total_row_count": sum(chunk["row_count"] for chunk in chunks),
+        "chunks": chunks,
+        "truncated": truncated,
+    }
+    job.write_json(folder / MANIFEST, content)
+
+
+def _chunks(folder: Path, rows: list[tuple[str | None, ...]], byte_limit: int | None) -> list[dict[str, int]]:
+    """Write rows in pieces of bounded size; the last piece may be the only one and empty."""
+    found: list[dict[str, int]] = []
+    part: list[str] = []
+    size = total = offset = 0
+    for number, row in enumerate(rows):
+        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        part.append(text)
+        size += len(text.encode())
+        if len(part) == CHUNK_ROWS or size >= CHUNK_BYTES or number == len(rows) - 1:
+            total += size
+            if byte_limit and total > byte_limit:
+                raise ResultTooLargeError(
+                    f"Inline byte limit exceeded: the result is larger than {byte_limit} bytes. Repair: add a LIMIT, "
+                    "or ask with disposition EXTERNAL_LINKS."
+                )
+            (folder / f"chunk-{len(found)}.json").write_text(f"[{','.join(part)}]", encoding="utf-8")
+            found.append(
+                {"chunk_index": len(found), "row_offset": offset, "row_count": len(part), "byte_count": size}
+            )
+            offset += len(part)
+            part, size = [], 0
+    return found
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return what a Spark error says in fields: its class and SQLSTATE."""
+    found: dict[str, Any] = {}
+    for name, method in (("condition", "getCondition"), ("sql_state", "getSqlState")):
+        ask = getattr(error, method, None)
+        value = ask() if callable(ask) else None
+        if value:
+            found[name] = str(value)
+    return found
