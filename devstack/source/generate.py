@@ -214,11 +214,12 @@ def digest(plan: Plan) -> str:
 
 def as_text(rows: list[Row]) -> bytes:
     r"""Return rows as LOAD DATA reads them: tabs between columns, `\t`, `\n` and `\\` escaped, UTF-8."""
-    lines = ["\t".join([_field(value) for value in row]) for row in rows]
-    return ("\n".join(lines) + "\n").encode()
+    return "".join(["\t".join([_field(value) for value in row]) + "\n" for row in rows]).encode()
 
 
 def _field(value: object) -> str:
+    if value is None:
+        return "\\N"
     text = str(value)
     if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
         text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")

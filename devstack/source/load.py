@@ -110,7 +110,7 @@ def _load(cursor: Any, files: dict[str, Path]) -> None:
             r"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n'"
         )
         cursor.execute("SHOW WARNINGS")
-        if warnings := cursor.fetchmany(3):
+        if warnings := cursor.fetchall()[:3]:
             raise StackError(
                 f"{table} did not take its rows as they are: {warnings}. "
                 f"Repair: compare include/sql/source/create_{table}.sql with devstack/source/generate.py."
