@@ -74,7 +74,9 @@ def _program(settings: Settings, service: Service) -> str:
         "redirect_stderr": "true",
     }
     for name, value in {**environment, **lines}.items():
-        if value and name != "environment" and (any(sign in value for sign in ('"', "\n", " ;", " #"))):
+        # the file format knows no escape for these
+        forbidden = ("\n", " ;", " #", *(['"'] if name in environment else []))
+        if value and any(sign in value for sign in forbidden):
             raise StackError(
                 f"{name} of {service.name} holds a quote, a line feed or a comment sign: {value!r}. "
                 "Repair: choose a value (or a folder name) without it."

@@ -1,0 +1,98 @@
+import json
+from datetime import date
+
+import httpx
+import pytest
+
+from devstack.airflow_api import AirflowApi, Task
+from devstack.errors import StackError
+
+
+class Server:
+    """Answers by (method, path); remembers what was asked."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.asked = []
+        self.tokens = 0
+
+    def __call__(self, request):
+        if request.url.path == "/auth/token":
+            self.tokens += 1
+            return httpx.Response(201, json={"access_token": f"token-{self.tokens}"})
+        self.asked.append(request)
+        answer = self.answers[request.method, request.url.path.removeprefix("/api/v2")]
+        answer = answer.pop(0) if isinstance(answer, list) else answer
+        return httpx.Response(answer[0], json=answer[1])
+
+
+def client(**answers):
+    server = Server({tuple(key.split(" ", 1)): answer for key, answer in answers.items()})
+    api = AirflowApi("http://airflow")
+    api._http = httpx.Client(base_url="http://airflow", transport=httpx.MockTransport(server))
+    return api, server
+
+
+def test_an_existing_connection_stays_as_a_person_made_it():
+    api, server = client(**{"GET /connections/pinterest_rds": (200, {})})
+    assert not api.create_connection({"connection_id": "pinterest_rds", "conn_type": "mysql"})
+    assert [request.method for request in server.asked] == ["GET"]
+
+
+def test_an_absent_connection_is_created():
+    api, server = client(**{"GET /connections/pinterest_rds": (404, {}), "POST /connections": (201, {})})
+    assert api.create_connection({"connection_id": "pinterest_rds", "conn_type": "mysql"})
+    assert json.loads(server.asked[-1].content)["conn_type"] == "mysql"
+
+
+def test_a_dead_token_is_renewed_once():
+    api, server = client(**{"GET /variables/pinflow": [(401, {}), (200, {"value": "{}"})]})
+    assert api.get_variable("pinflow") == "{}"
+    assert server.tokens == 2
+
+
+def test_an_unexpected_answer_is_an_error_with_its_words():
+    api, _ = client(**{"GET /variables/pinflow": (500, {"detail": "disk full"})})
+    with pytest.raises(StackError, match=r"answered 500 to GET /variables/pinflow: .*disk full.* Repair:"):
+        api.get_variable("pinflow")
+
+
+def test_no_airflow_says_how_to_start_it():
+    api = AirflowApi("http://127.0.0.1:9", timeout=1)
+    with pytest.raises(StackError, match=r"does not answer at http://127.0.0.1:9.*Repair: `make up`"):
+        api.run("pinterest_batch", "one")
+
+
+def test_a_second_backfill_is_refused_with_the_running_ones_link():
+    running = {
+        "backfills": [{"id": 7, "completed_at": None}, {"id": 6, "completed_at": "2022-01-01T00:00:00Z"}]
+    }
+    api, _ = client(**{"POST /backfills": (409, {}), "GET /backfills": (200, running)})
+    with pytest.raises(
+        StackError, match=r"number 7 \(http://airflow/dags/pinterest_batch/backfills\)\. Repair:"
+    ):
+        api.create_backfill("pinterest_batch", date(2022, 10, 1), date(2022, 10, 2))
+
+
+def test_log_lines_show_level_event_and_error():
+    content = [
+        {"event": "moved 3 rows", "level": "info"},
+        {
+            "event": "Task failed",
+            "level": "error",
+            "error_detail": [{"exc_type": "Boom", "exc_value": "no table"}],
+        },
+    ]
+    path = "/dags/d/dagRuns/r/taskInstances/t/logs/2"
+    api, _ = client(**{f"GET {path}": (200, {"content": content})})
+    task = Task("t", -1, "failed", 2, None, None, 1.0)
+    assert api.log("d", "r", task) == ["moved 3 rows", "ERROR: Task failed | Boom: no table"]
+
+
+def test_links_quote_run_ids():
+    api = AirflowApi("http://airflow")
+    task = Task("clean.pin", 3, "failed", 1, None, None, 1.0)
+    run_id = "manual__2022-10-15T00:00:00+00:00"
+    assert api.task_link("d", run_id, task) == (
+        "http://airflow/dags/d/runs/manual__2022-10-15T00%3A00%3A00%2B00%3A00/tasks/clean.pin/mapped/3"
+    )
