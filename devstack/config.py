@@ -56,7 +56,8 @@ class Settings(BaseSettings):
     user_id: str = "12e834567890"
     region: str = "us-east-1"
     mysql_user: str = "pinflow"
-    mysql_password: str = "pinflow"  # noqa: S105 - loopback only
+    # no word of the logs: Airflow masks a secret wherever it occurs
+    mysql_password: str = "mysql-local-only"  # noqa: S105 - loopback only
     mysql_database: str = "pinterest_data"
     s3_access_key: str = "local"
     s3_secret_key: str = "locallocal"  # noqa: S105 - loopback only

@@ -1,7 +1,7 @@
 """The source database: MySQL behind the connection `pinterest_rds`."""
 
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -104,17 +104,22 @@ class SourceHook(MySqlHook):
 
     def stream(self, sql: str, parameters: Any = None) -> Iterator[dict[str, Any]]:
         """Yield rows as dictionaries from an unbuffered cursor; raises PinflowError on driver errors."""
+        connection = None
         try:
-            with closing(self.get_conn()) as connection, closing(self._cursor(connection)) as cursor:
-                cursor.execute(sql, parameters)
-                columns = [column[0] for column in cursor.description]
-                while rows := cursor.fetchmany(5_000):
-                    for row in rows:
-                        yield dict(zip(columns, row, strict=True))
-        except PinflowError:
-            raise
+            connection = self.get_conn()
+            cursor = self._cursor(connection)
+            cursor.execute(sql, parameters)
+            columns = [column[0] for column in cursor.description]
+            while rows := cursor.fetchmany(5_000):
+                for row in rows:
+                    yield dict(zip(columns, row, strict=True))
         except Exception as error:
             raise (explain(error, self.where()) or error) from error
+        finally:
+            # the connection, not the cursor: a cursor left early would first want its unread rows
+            if connection is not None:
+                with suppress(Exception):
+                    connection.close()
 
     @staticmethod
     def _cursor(connection: Any) -> Any:
@@ -130,7 +135,7 @@ class SourceHook(MySqlHook):
         return next(iter(row.values())) if row else None
 
     def posts(self, window: Window) -> Iterator[dict[str, Any]]:
-        """Yield `ind` and `timestamp` of the window's posts, read in one statement and so one snapshot."""
+        """Yield `ind` and `post_ts` of the window's posts, read in one statement and so one snapshot."""
         bounds = {
             "window_start": window.start.replace(tzinfo=None),
             "window_end": window.end.replace(tzinfo=None),

@@ -28,10 +28,8 @@ class SelectPostsOperator(BaseOperator):
         """Select, write, return."""
         settings, window = load_settings(), window_of(context)
         source = SourceHook()
-        newest: dict[int, Any] = {}
-        for row in source.posts(window):
-            newest[int(row["ind"])] = row["timestamp"]
-        frozen = [{"ind": ind, "post_ts": iso_utc(moment)} for ind, moment in newest.items()]
+        posts = source.posts(window)
+        frozen = [{"ind": int(row["ind"]), "post_ts": iso_utc(row["post_ts"])} for row in posts]
         run = paths.run_hash_of(context)
         key = paths.manifest_key("posts", window, run, context["ti"].try_number)
         uri = LakeHook().write(f"s3://{settings.bucket}/{key}", manifest.pack(frozen))
