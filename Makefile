@@ -7,6 +7,9 @@ FORMAT ?= table
 REPROCESS ?= none
 RUN_BACKWARDS ?=
 
+# bytecode is written where it is first needed: compiling all of both environments beforehand takes a minute
+unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONPATH
+
 AIRFLOW := .venv/airflow/bin
 SPARK := .venv/spark/bin
 STACK := $(AIRFLOW)/python -m devstack

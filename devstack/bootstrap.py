@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
@@ -101,20 +102,23 @@ def received_bytes() -> int | None:
 
 
 def sync(uv: str, name: str, python: str) -> None:
-    """Make an environment hold exactly its lock; the compiled bytecode halves every later start."""
+    """Make an environment hold exactly its lock; without the network when uv's cache has it all."""
     folder = VENV / name
     if not (folder / "bin" / "python").exists():
         run_or_stop([uv, "venv", "--quiet", "--clear", "--python", python, str(folder)], f"making {folder}")
-    environment = {**os.environ, "UV_COMPILE_BYTECODE": "1", "VIRTUAL_ENV": str(folder)}
     lock = REPO / "requirements" / f"{name}.lock"
-    command = [uv, "pip", "sync", "--require-hashes", "--python", str(folder / "bin" / "python"), str(lock)]
-    run_or_stop(command, f"installing {lock.name}", environment)
+    options = ["--quiet", "--require-hashes", "--python", str(folder / "bin" / "python"), str(lock)]
+    offline = [uv, "pip", "sync", "--offline", *options]
+    if subprocess.run(offline, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
+        say(f"set-up: downloading the packages of {lock.name}")
+        run_or_stop([uv, "pip", "sync", *options], f"installing {lock.name}")
     stamp_file(name).write_text(lock_stamp(name))
+    say(f"set-up: environment {name} is ready")
 
 
-def run_or_stop(command: list[str], what: str, environment: dict[str, str] | None = None) -> None:
+def run_or_stop(command: list[str], what: str) -> None:
     """Run a command with its messages on standard error, or stop with what failed."""
-    if subprocess.run(command, stdout=sys.stderr, env=environment, check=False).returncode:
+    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
         raise stop(
             f"{what} failed.", "read the lines above (behind a mirror set UV_DEFAULT_INDEX), run it again."
         )
@@ -159,9 +163,8 @@ def main() -> None:
         VENV.mkdir(parents=True, exist_ok=True)
         uv = find_uv()
         python = find_python(uv)
-        for name in stale:
-            say(f"set-up: environment {name}")
-            sync(uv, name, python)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: sync(uv, name, python), stale))
     after = received_bytes()
     wheels = (after - before) / 1e6 if stale and before is not None and after is not None else 0.0
     jars = fetch_jars()
