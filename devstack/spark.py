@@ -1,4 +1,4 @@
-"""The one long-lived Spark Connect server: Delta on the local lake, with a durable Hive metastore in Derby."""
+"""The one long-lived Spark Connect server: Delta on the local lake, a durable Hive metastore in Derby."""
 
 from pathlib import Path
 

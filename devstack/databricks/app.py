@@ -10,11 +10,14 @@ from fastapi.responses import Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from devstack.config import Settings
-from devstack.databricks import faults, files_api, jobs_api, page, statements_api, workspace_api
+from devstack.databricks import faults, page, workspace_api
 from devstack.databricks.code import Code
 from devstack.databricks.engine import Engine
+from devstack.databricks.files_api import FilesApi
+from devstack.databricks.jobs_api import JobsApi
 from devstack.databricks.runs import Runs
 from devstack.databricks.statements import Statements
+from devstack.databricks.statements_api import StatementsApi
 from devstack.databricks.store import Store
 from devstack.databricks.views import Views
 from devstack.engine.service import socket_file
@@ -44,10 +47,10 @@ def create_app(settings: Settings) -> FastAPI:
     _guard(app, settings.databricks_token)
     faults.register(app)
     for router in (
-        jobs_api.router(runs, views),
-        statements_api.router(statements, settings.databricks_url),
-        files_api.router(settings),
-        workspace_api.router(),
+        JobsApi(runs, views).router(),
+        StatementsApi(statements, settings.databricks_url).router(),
+        FilesApi(settings).router(),
+        workspace_api.router(settings.databricks_url),
         page.router(runs, views),
     ):
         app.include_router(router)

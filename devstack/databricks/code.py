@@ -60,7 +60,8 @@ class Code:
                 Path(part.name).replace(target)
         except (ClientError, BotoCoreError) as error:
             raise CodeError(
-                f"Cannot read {path} (s3://{bucket}/{key}): {error}. Repair: upload it, or correct the path in the task."
+                f"Cannot read {path} (s3://{bucket}/{key}): {error}. "
+                "Repair: upload it, or correct the path in the task."
             ) from error
         return target
 

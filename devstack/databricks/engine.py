@@ -52,13 +52,15 @@ class Engine:
                     raise
                 await asyncio.sleep(0.25)
 
-    async def start(self, id: str, folder: Path) -> None:  # noqa: A002 - the engine's word
+    async def start(self, id: str, folder: Path) -> None:
         """Start the order in a folder."""
         answer = await self.patiently("start", id=id, folder=str(folder))
         if not answer["ok"]:
-            raise LostError(f"The engine refused {id}: {answer['error']}. Repair: look at its log and run again.")
+            raise LostError(
+                f"The engine refused {id}: {answer['error']}. Repair: look at its log and run again."
+            )
 
-    async def finish(self, id: str, folder: Path) -> dict[str, Any]:  # noqa: A002
+    async def finish(self, id: str, folder: Path) -> dict[str, Any]:
         """Wait until a started run has ended and return its report; raises LostError."""
         while True:
             report = job.read_json(folder / job.RESULT)
@@ -73,11 +75,11 @@ class Engine:
             report = job.read_json(folder / job.RESULT)
             if report is None:
                 raise LostError(
-                    f"The engine ended while {id} was at work. Repair: the supervisor restarts it by itself, so run "
-                    "this again; its log is shown by `python -m devstack logs engine`."
+                    f"The engine ended while {id} was at work. Repair: the supervisor restarts it by itself, "
+                    "so run this again; its log is shown by `python -m devstack logs engine`."
                 )
             return report
 
-    async def cancel(self, id: str, state: str, message: str) -> None:  # noqa: A002
+    async def cancel(self, id: str, state: str, message: str) -> None:
         """Ask for the end of a run; what has ended is left alone."""
         await self.ask("cancel", id=id, state=state, message=message)

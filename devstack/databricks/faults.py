@@ -1,4 +1,4 @@
-"""Errors as Databricks answers them: an HTTP status, an `error_code` and a message that ends with a repair."""
+"""Errors as Databricks answers them: a status, an `error_code` and a message that ends with a repair."""
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - the word of this room, as in AWS and SOAP
     """A refused request."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -26,9 +26,14 @@ def invalid(message: str) -> Fault:
     return Fault(400, "INVALID_PARAMETER_VALUE", message)
 
 
-def missing(message: str, code: str = "RESOURCE_DOES_NOT_EXIST", status: int = 404) -> Fault:
+def missing(message: str) -> Fault:
     """Return the fault of something that is not there."""
-    return Fault(status, code, message)
+    return Fault(404, "NOT_FOUND", message)
+
+
+def no_run(run_id: int) -> Fault:
+    """Return the fault of an unknown run."""
+    return invalid(f"Run {run_id} does not exist. Repair: runs/list shows the runs there are.")
 
 
 def explain(error: ValidationError | RequestValidationError) -> Fault:
@@ -55,7 +60,7 @@ def register(app: FastAPI) -> None:
     async def unknown(request: Request, error: HTTPException) -> JSONResponse:
         what = f"{request.method} {request.url.path}"
         message = (
-            f"No API found for '{what}' ({error.detail}). Repair: the local endpoint has jobs/runs (submit, get, "
-            "get-output, list, cancel, delete), sql/statements, fs/files and fs/directories only."
+            f"No API found for '{what}' ({error.detail}). Repair: the local endpoint has only jobs/runs "
+            "(submit, get, get-output, list, cancel, delete), sql/statements, fs/files and fs/directories."
         )
         return Fault(error.status_code, "ENDPOINT_NOT_FOUND", message).response()

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from devstack.config import Settings
 from devstack.databricks import faults
@@ -61,14 +61,16 @@ class Files:
         """Describe a file; raises Fault when it is absent."""
         found = self.head(path)
         if found is None:
-            raise faults.missing(f"The file '/{path}' does not exist.", "NOT_FOUND")
+            raise faults.missing(f"The file '/{path}' does not exist.")
         return found
 
     def write(self, path: str, body: Any, overwrite: bool) -> None:
         """Store a file; raises Fault when it exists and may not be replaced."""
         if not overwrite and self.head(path) is not None:
             raise faults.Fault(
-                409, "ALREADY_EXISTS", f"The file '/{path}' exists. Repair: send overwrite=true to replace it."
+                409,
+                "ALREADY_EXISTS",
+                f"The file '/{path}' exists. Repair: send overwrite=true to replace it.",
             )
         where = self.where(path)
         self.s3.upload_fileobj(body, where["Bucket"], where["Key"])
@@ -93,18 +95,29 @@ class Files:
         items = page.get("Contents", ())
         entries += [self._entry(item["Key"], item) for item in items if item["Key"] != where["Key"]]
         if not entries and not items and not token and path.count("/") > 3:
-            raise faults.missing(f"The directory '/{path}' does not exist.", "NOT_FOUND")
+            raise faults.missing(f"The directory '/{path}' does not exist.")
         found: dict[str, Any] = {"contents": entries}
         if page.get("NextContinuationToken"):
             found["next_page_token"] = page["NextContinuationToken"]
         return found
+
+    def remove(self, path: str) -> None:
+        """Delete an object."""
+        self.s3.delete_object(**self.where(path))
+
+    def make(self, path: str) -> None:
+        """Mark a directory, which may hold nothing yet."""
+        self.s3.put_object(**self.where(path.rstrip("/") + "/"), Body=b"")
 
     @staticmethod
     def _entry(key: str, item: dict[str, Any] | None) -> dict[str, Any]:
         path = f"/Volumes/{key.removeprefix(f'{VOLUMES}/')}"
         found: dict[str, Any] = {"path": path, "name": path.rsplit("/", 1)[-1], "is_directory": item is None}
         if item:
-            found |= {"file_size": item["Size"], "last_modified": int(item["LastModified"].timestamp() * 1000)}
+            found |= {
+                "file_size": item["Size"],
+                "last_modified": int(item["LastModified"].timestamp() * 1000),
+            }
         return found
 
 
@@ -113,7 +126,9 @@ async def _spool(request: Request, file: Any) -> None:
     async for piece in request.stream():
         total += len(piece)
         if total > MAX_BYTES:
-            raise faults.invalid(f"The file is larger than {MAX_BYTES} bytes. Repair: write it to S3 in parts.")
+            raise faults.invalid(
+                f"The file is larger than {MAX_BYTES} bytes. Repair: write it to S3 in parts."
+            )
         await run_in_threadpool(file.write, piece)
     file.seek(0)
 
@@ -132,62 +147,82 @@ async def _pieces(body: Any) -> AsyncIterator[bytes]:
         yield piece
 
 
-def router(settings: Settings) -> APIRouter:
-    """Return the routes."""
-    routes, files = APIRouter(), Files(settings)
+class FilesApi:
+    """The routes over the files."""
 
-    @routes.put(FILES)
-    async def put(path: str, request: Request, overwrite: bool = False) -> Response:
+    def __init__(self, settings: Settings) -> None:
+        self.files = Files(settings)
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        routes = APIRouter()
+        for method, answer in (
+            ("PUT", self.put),
+            ("GET", self.get),
+            ("HEAD", self.head),
+            ("DELETE", self.delete),
+            ("POST", self.initiate),
+        ):
+            routes.add_api_route(FILES, answer, methods=[method], response_model=None)
+        for method, answer in (
+            ("PUT", self.make),
+            ("GET", self.entries),
+            ("HEAD", self.exists),
+            ("DELETE", self.remove),
+        ):
+            routes.add_api_route(DIRECTORIES, answer, methods=[method], response_model=None)
+        return routes
+
+    async def put(self, path: str, request: Request, overwrite: bool = False) -> Response:
+        """Store a file."""
         with tempfile.SpooledTemporaryFile(SPOOLED) as body:
             await _spool(request, body)
-            await run_in_threadpool(files.write, path, body, overwrite)
+            await run_in_threadpool(self.files.write, path, body, overwrite)
         return Response(status_code=204)
 
-    @routes.get(FILES)
-    async def get(path: str, request: Request) -> StreamingResponse:
-        found = await run_in_threadpool(files.read, path, request.headers.get("range"))
+    async def get(self, path: str, request: Request) -> Response:
+        """Send a file, or a span of it."""
+        found = await run_in_threadpool(self.files.read, path, request.headers.get("range"))
         status = 206 if "ContentRange" in found else 200
         return StreamingResponse(_pieces(found["Body"]), status_code=status, headers=_headers(found))
 
-    @routes.head(FILES)
-    async def head(path: str) -> Response:
-        found = await run_in_threadpool(files.must, path)
-        return Response(headers=_headers(found))
+    async def head(self, path: str) -> Response:
+        """Describe a file."""
+        return Response(headers=_headers(await run_in_threadpool(self.files.must, path)))
 
-    @routes.delete(FILES)
-    async def delete(path: str) -> Response:
-        await run_in_threadpool(files.must, path)
-        await run_in_threadpool(lambda: files.s3.delete_object(**files.where(path)))
+    async def delete(self, path: str) -> Response:
+        """Delete a file."""
+        await run_in_threadpool(self.files.must, path)
+        await run_in_threadpool(self.files.remove, path)
         return Response(status_code=204)
 
-    @routes.post(FILES)
-    async def initiate(path: str) -> Response:
+    async def initiate(self, path: str) -> Response:
+        """Refuse an upload in parts."""
         raise faults.invalid(
-            f"Uploads in parts are not served locally (/{path}). Repair: send it in one PUT; databricks-sdk does with "
-            "disable_experimental_files_api_client=True."
+            f"Uploads in parts are not served locally (/{path}). Repair: send it in one PUT; databricks-sdk "
+            "does so with disable_experimental_files_api_client=True."
         )
 
-    @routes.put(DIRECTORIES)
-    async def make(path: str) -> Response:
-        where = files.where(path.rstrip("/") + "/")
-        await run_in_threadpool(lambda: files.s3.put_object(**where, Body=b""))
+    async def make(self, path: str) -> Response:
+        """Make a directory."""
+        await run_in_threadpool(self.files.make, path)
         return Response(status_code=204)
 
-    @routes.get(DIRECTORIES)
-    async def entries(path: str, page_size: int = PAGE, page_token: str | None = None) -> dict[str, Any]:
-        return await run_in_threadpool(files.list, path, max(1, min(page_size or PAGE, PAGE)), page_token)
+    async def entries(self, path: str, page_size: int = PAGE, page_token: str | None = None) -> Response:
+        """List a directory."""
+        size = max(1, min(page_size or PAGE, PAGE))
+        return JSONResponse(await run_in_threadpool(self.files.list, path, size, page_token))
 
-    @routes.head(DIRECTORIES)
-    async def exists(path: str) -> Response:
-        await run_in_threadpool(files.list, path, 1, None)
+    async def exists(self, path: str) -> Response:
+        """Tell whether a directory exists."""
+        await run_in_threadpool(self.files.list, path, 1, None)
         return Response()
 
-    @routes.delete(DIRECTORIES)
-    async def remove(path: str) -> Response:
-        found = await run_in_threadpool(files.list, path, 2, None)
+    async def remove(self, path: str) -> Response:
+        """Delete an empty directory."""
+        found = await run_in_threadpool(self.files.list, path, 2, None)
         if found["contents"]:
-            raise faults.Fault(400, "DIRECTORY_NOT_EMPTY", f"The directory '/{path}' is not empty.")
-        await run_in_threadpool(lambda: files.s3.delete_object(**files.where(path.rstrip("/") + "/")))
+            message = f"The directory '/{path}' is not empty. Repair: delete what it holds first."
+            raise faults.Fault(400, "DIRECTORY_NOT_EMPTY", message)
+        await run_in_threadpool(self.files.remove, path.rstrip("/") + "/")
         return Response(status_code=204)
-
-    return routes

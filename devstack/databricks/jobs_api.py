@@ -29,8 +29,8 @@ async def arguments(request: Request) -> dict[str, Any]:
 def _number(values: dict[str, Any], name: str, default: int | None = None) -> int:
     value = values.get(name, default)
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        return int(str(value))
+    except ValueError:
         raise faults.invalid(f"{name} must be a number, not {value!r}. Repair: give {name}.") from None
 
 
@@ -38,62 +38,77 @@ def _flag(values: dict[str, Any], name: str) -> bool:
     return str(values.get(name, "")).lower() == "true"
 
 
-def router(runs: Runs, views: Views) -> APIRouter:
-    """Return the routes."""
-    routes = APIRouter()
-    both = ("/api/2.1/jobs", "/api/2.2/jobs")
+class JobsApi:
+    """The routes over the runs."""
 
-    def find(values: dict[str, Any]) -> Row:
+    def __init__(self, runs: Runs, views: Views) -> None:
+        self.runs = runs
+        self.views = views
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        routes = APIRouter()
+        for base in ("/api/2.1/jobs", "/api/2.2/jobs"):
+            for method, path, answer in (
+                ("POST", "runs/submit", self.submit),
+                ("GET", "runs/get", self.get),
+                ("GET", "runs/get-output", self.get_output),
+                ("GET", "runs/list", self.list),
+                ("POST", "runs/cancel", self.cancel),
+                ("POST", "runs/delete", self.delete),
+                ("GET", "list", self.no_jobs),
+            ):
+                routes.add_api_route(f"{base}/{path}", answer, methods=[method])
+        return routes
+
+    def _find(self, values: dict[str, Any]) -> Row:
         run_id = _number(values, "run_id")
-        row = runs.store.run(run_id)
+        row = self.runs.store.run(run_id)
         if row is None:
-            raise faults.missing(f"Run {run_id} does not exist.", "INVALID_PARAMETER_VALUE", 400)
+            raise faults.no_run(run_id)
         return row
 
-    async def submit(body: _Body) -> dict[str, int]:
-        return {"run_id": runs.submit(body)}
+    async def submit(self, body: _Body) -> dict[str, int]:
+        """Start a run."""
+        return {"run_id": self.runs.submit(body)}
 
-    async def get(request: Request) -> dict[str, Any]:
-        return views.any(find(await arguments(request)))
+    async def get(self, request: Request) -> dict[str, Any]:
+        """Describe a run."""
+        return self.views.any(self._find(await arguments(request)))
 
-    async def get_output(request: Request) -> dict[str, Any]:
-        row = find(await arguments(request))
-        tasks = [row] if row["parent"] else runs.store.tasks(row["run_id"])
+    async def get_output(self, request: Request) -> dict[str, Any]:
+        """Describe what a task's run printed and how it failed."""
+        row = self._find(await arguments(request))
+        tasks = [row] if row["parent"] else self.runs.store.tasks(row["run_id"])
         if len(tasks) > 1:
             raise faults.invalid(
-                "Retrieving the output of runs with multiple tasks is not supported. Repair: ask for the output of "
-                f"a task's own run: {', '.join(str(task['run_id']) for task in tasks)}."
+                "Retrieving the output of runs with multiple tasks is not supported. Repair: ask for the "
+                f"output of a task's own run: {', '.join(str(task['run_id']) for task in tasks)}."
             )
-        return views.output(tasks[0])
+        return self.views.output(tasks[0])
 
-    async def cancel(body: _Body) -> dict[str, Any]:
-        await runs.cancel(_number(body, "run_id"))
+    async def cancel(self, body: _Body) -> dict[str, Any]:
+        """Ask for the end of a run."""
+        await self.runs.cancel(_number(body, "run_id"))
         return {}
 
-    async def delete(body: _Body) -> dict[str, Any]:
-        row = find(body)
+    async def delete(self, body: _Body) -> dict[str, Any]:
+        """Forget a run that has ended."""
+        row = self._find(body)
         if row["parent"] or row["life"] not in ENDED:
             raise faults.invalid(f"Run {row['run_id']} is at work or a task. Repair: cancel its run first.")
-        for task in runs.store.tasks(row["run_id"]):
-            shutil.rmtree(runs.task_folder(task["run_id"]), ignore_errors=True)
-        runs.store.delete_run(row["run_id"])
+        for task in self.runs.store.tasks(row["run_id"]):
+            shutil.rmtree(self.runs.task_folder(task["run_id"]), ignore_errors=True)
+        self.runs.store.delete_run(row["run_id"])
         return {}
 
-    async def list_runs(request: Request) -> dict[str, Any]:
-        return _list(runs, views, await arguments(request))
+    async def list(self, request: Request) -> dict[str, Any]:
+        """List runs, newest first."""
+        return _list(self.runs, self.views, await arguments(request))
 
-    async def no_jobs() -> dict[str, Any]:
-        return {}  # one-time runs have no job of their own, and no other kind is served
-
-    for base in both:
-        routes.add_api_route(f"{base}/runs/submit", submit, methods=["POST"])
-        routes.add_api_route(f"{base}/runs/get", get, methods=["GET"])
-        routes.add_api_route(f"{base}/runs/get-output", get_output, methods=["GET"])
-        routes.add_api_route(f"{base}/runs/list", list_runs, methods=["GET"])
-        routes.add_api_route(f"{base}/runs/cancel", cancel, methods=["POST"])
-        routes.add_api_route(f"{base}/runs/delete", delete, methods=["POST"])
-        routes.add_api_route(f"{base}/list", no_jobs, methods=["GET"])
-    return routes
+    async def no_jobs(self) -> dict[str, Any]:
+        """Say that there are no jobs: one-time runs have none of their own, and no other kind is served."""
+        return {}
 
 
 def _list(runs: Runs, views: Views, values: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def _seconds(row: Row) -> str:
 
 
 def _table(rows: list[tuple[str, str]]) -> str:
-    return f"<table>{''.join(f'<tr><th>{escape(name)}</th><td>{value}</td></tr>' for name, value in rows)}</table>"
+    lines = "".join(f"<tr><th>{escape(name)}</th><td>{value}</td></tr>" for name, value in rows)
+    return f"<table>{lines}</table>"
 
 
 def router(runs: Runs, views: Views) -> APIRouter:
@@ -78,7 +79,9 @@ def router(runs: Runs, views: Views) -> APIRouter:
     async def show(run_id: int) -> HTMLResponse:
         row = runs.store.run(run_id)
         if row is None:
-            return HTMLResponse(f"<p>There is no run {run_id}; <a href='/runs'>all runs</a>.</p>", status_code=404)
+            return HTMLResponse(
+                f"<p>There is no run {run_id}; <a href='/runs'>all runs</a>.</p>", status_code=404
+            )
         parent = runs.store.run(row["parent"]) if row["parent"] else row
         tasks = [row] if row["parent"] else runs.store.tasks(run_id)
         facts = [

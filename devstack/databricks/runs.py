@@ -76,7 +76,7 @@ class Runs:
         """Ask for the end of a run; an ended one is left alone, as Databricks does."""
         row = self.store.run(run_id)
         if row is None:
-            raise faults.missing(f"Run {run_id} does not exist.", "INVALID_PARAMETER_VALUE", 400)
+            raise faults.no_run(run_id)
         await self._end(row["parent"] or run_id, "CANCELED", CANCELED)
 
     async def _end(self, run_id: int, state: str, message: str) -> None:
@@ -146,7 +146,9 @@ class Runs:
             if row["life"] in ENDED:
                 return
             needs = {needed.task_key for needed in task.depends_on}
-            if any(other["name"] in needs and other["result"] != "SUCCESS" for other in self.store.tasks(parent)):
+            if any(
+                other["name"] in needs and other["result"] != "SUCCESS" for other in self.store.tasks(parent)
+            ):
                 message = "An upstream task did not succeed."
                 self.store.end_run(run_id, "SKIPPED", "UPSTREAM_FAILED", message)
                 return
@@ -156,7 +158,7 @@ class Runs:
                 report = await self._work(row, submission.dependencies(task), task.timeout_seconds)
             life, result = STATES[report["state"]]
             message = "" if result == "SUCCESS" else _first(report["error"])
-            self.store.end_run(run_id, life, result, message, report.get("started"))
+            self.store.end_run(run_id, life, result, message)
         finally:
             ended[task.task_key].set()
 

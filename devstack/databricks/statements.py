@@ -31,7 +31,7 @@ class Parameter(BaseModel):
     type: str | None = None
 
 
-class Request(BaseModel):
+class Order(BaseModel):
     """The body of a new statement."""
 
     statement: str = Field(min_length=1, max_length=16 * 2**20)
@@ -71,15 +71,15 @@ class Statements:
         self.drivers: dict[str, asyncio.Task[None]] = {}
         self.key = secrets.token_urlsafe(24)  # links of results are good until the endpoint restarts
 
-    async def execute(self, request: Request) -> Row:
+    async def execute(self, order: Order) -> Row:
         """Start a statement and wait for it as long as asked."""
         statement_id = str(uuid.uuid4())
-        spec = request.model_dump(exclude_none=True)
+        spec = order.model_dump(exclude_none=True)
         self.store.add_statement(statement_id, spec)
         driver = self._drive(statement_id, spec, started=False)
-        if request.seconds():
-            done, _ = await asyncio.wait({driver}, timeout=request.seconds())
-            if not done and request.on_wait_timeout == "CANCEL":
+        if order.seconds():
+            done, _ = await asyncio.wait({driver}, timeout=order.seconds())
+            if not done and order.on_wait_timeout == "CANCEL":
                 await self.cancel(statement_id)
                 await asyncio.wait({driver}, timeout=10)
         return self.find(statement_id)
@@ -99,7 +99,7 @@ class Statements:
         """Return a statement; raises Fault when there is none."""
         row = self.store.statement(statement_id)
         if row is None:
-            raise faults.missing(f"The statement {statement_id} was not found.", "NOT_FOUND")
+            raise faults.missing(f"The statement {statement_id} was not found.")
         return row
 
     async def cancel(self, statement_id: str) -> None:
@@ -132,7 +132,7 @@ class Statements:
                     if self.find(statement_id)["state"] in STATEMENT_ENDED:
                         return
                     folder.mkdir(parents=True, exist_ok=True)
-                    job.write_json(folder / job.JOB, _order(spec))
+                    job.write_json(folder / job.JOB, _job(spec))
                     await self.engine.start(statement_id, folder)
                 report = await self.engine.finish(statement_id, folder)
         except (LostError, EngineDownError) as error:
@@ -158,9 +158,8 @@ class Statements:
         file = self._place(row) / f"chunk-{index}.json"
         if row["state"] != "SUCCEEDED" or not file.exists():
             raise faults.missing(
-                f"Statement {row['statement_id']} ({row['state']}) has no chunk {index}. Repair: ask for a chunk of its "
-                f"manifest; rows are kept for {KEPT_SECONDS // 60} minutes, then run it again.",
-                "NOT_FOUND",
+                f"Statement {row['statement_id']} ({row['state']}) has no chunk {index}. Repair: ask for "
+                f"one of its manifest; rows are kept for {KEPT_SECONDS // 60} minutes, then run it again."
             )
         return file
 
@@ -169,10 +168,7 @@ class Statements:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + KEPT_SECONDS))
 
 
-def _order(spec: Row) -> dict[str, Any]:
-    limit = spec.get("byte_limit")
-    if spec["disposition"] == "INLINE":
-        limit = min(limit or INLINE_BYTES, INLINE_BYTES)
+def _job(spec: Row) -> dict[str, Any]:
     return {
         "kind": "sql",
         "statement": spec["statement"],
@@ -180,5 +176,6 @@ def _order(spec: Row) -> dict[str, Any]:
         "catalog": spec.get("catalog"),
         "schema": spec.get("schema_name"),
         "row_limit": spec.get("row_limit"),
-        "byte_limit": limit,
+        "byte_limit": spec.get("byte_limit"),
+        "inline_limit": INLINE_BYTES if spec["disposition"] == "INLINE" else None,
     }

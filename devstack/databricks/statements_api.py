@@ -1,5 +1,6 @@
 """The SQL statement execution API: execute, get, chunks, cancel."""
 
+import json
 import secrets
 from typing import Annotated, Any
 
@@ -8,86 +9,95 @@ from fastapi.responses import FileResponse, Response
 from pydantic import ValidationError
 
 from devstack.databricks import faults
-from devstack.databricks.statements import Request, Statements
+from devstack.databricks.statements import Order, Statements
 from devstack.databricks.store import Row
 
 BASE = "/api/2.0/sql/statements"
 _Body = Annotated[dict[str, Any], Body(default_factory=dict)]
 
 
-def router(statements: Statements, url: str) -> APIRouter:
-    """Return the routes."""
-    routes = APIRouter()
+class StatementsApi:
+    """The routes over the statements."""
 
-    def status(row: Row) -> dict[str, Any]:
-        found: dict[str, Any] = {"state": statements.state(row)}
+    def __init__(self, statements: Statements, url: str) -> None:
+        self.statements = statements
+        self.url = url
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        routes, one = APIRouter(), BASE + "/{statement_id}"
+        routes.add_api_route(BASE, self.execute, methods=["POST"])
+        routes.add_api_route(one, self.get, methods=["GET"])
+        routes.add_api_route(one + "/result/chunks/{index}", self.get_chunk, methods=["GET"])
+        routes.add_api_route(one + "/cancel", self.cancel, methods=["POST"])
+        routes.add_api_route("/results/{statement_id}/{index}", self.linked, methods=["GET"])
+        return routes
+
+    async def execute(self, body: _Body) -> Response:
+        """Start a statement and wait for it as long as asked."""
+        try:
+            order = Order.model_validate(body)
+        except ValidationError as error:
+            raise faults.explain(error) from error
+        return self._answer(await self.statements.execute(order))
+
+    async def get(self, statement_id: str) -> Response:
+        """Describe a statement, with its first rows when it succeeded."""
+        return self._answer(self.statements.find(statement_id))
+
+    async def get_chunk(self, statement_id: str, index: int) -> Response:
+        """Return some of a statement's rows."""
+        row = self.statements.find(statement_id)
+        self.statements.chunk_file(row, index)
+        return _raw(self._chunk(row, self.statements.manifest(row) or {}, index))
+
+    async def cancel(self, statement_id: str) -> dict[str, Any]:
+        """Ask for the end of a statement."""
+        await self.statements.cancel(statement_id)
+        return {}
+
+    async def linked(self, statement_id: str, index: int, key: str = "") -> Response:
+        """Return the bare rows that an external link stands for."""
+        if not secrets.compare_digest(key.encode(), self.statements.key.encode()):
+            message = "This link is not good (any more). Repair: ask for a new one."
+            raise faults.Fault(403, "PERMISSION_DENIED", message)
+        file = self.statements.chunk_file(self.statements.find(statement_id), index)
+        return FileResponse(file, media_type="application/json")
+
+    def _answer(self, row: Row) -> Response:
+        body: dict[str, Any] = {"statement_id": row["statement_id"], "status": self._status(row)}
+        manifest = self.statements.manifest(row)
+        if manifest is None:
+            return _raw(_json(body))
+        body["manifest"] = manifest
+        return _raw(_json(body)[:-1] + f',"result":{self._chunk(row, manifest, 0)}}}')
+
+    def _status(self, row: Row) -> dict[str, Any]:
+        found: dict[str, Any] = {"state": self.statements.state(row)}
         if row["error_code"] and found["state"] == "FAILED":
             found["error"] = {"error_code": row["error_code"], "message": row["message"]}
         if row["sql_state"]:
             found["sql_state"] = row["sql_state"]
         return found
 
-    def chunk(row: Row, manifest: dict[str, Any], index: int) -> str:
+    def _chunk(self, row: Row, manifest: dict[str, Any], index: int) -> str:
         """Write one chunk as the `result` object; its rows are copied, not parsed."""
-        info = next((item for item in manifest["chunks"] if item["chunk_index"] == index), None)
-        if info is None and index == 0:
+        if not manifest["chunks"]:
             return '{"chunk_index":0,"row_offset":0,"row_count":0,"data_array":[]}'
-        file = statements.chunk_file(row, index)
-        found = {name: info[name] for name in ("chunk_index", "row_offset", "row_count")} if info else {}
+        info = manifest["chunks"][index]
+        found = {name: info[name] for name in ("chunk_index", "row_offset", "row_count")}
         if index + 1 < manifest["total_chunk_count"]:
             link = f"{BASE}/{row['statement_id']}/result/chunks/{index + 1}"
             found |= {"next_chunk_index": index + 1, "next_chunk_internal_link": link}
         if row["spec"]["disposition"] == "EXTERNAL_LINKS":
-            address = f"{url}/results/{row['statement_id']}/{index}?key={statements.key}"
-            outside = {**found, "byte_count": info["byte_count"] if info else 0, "external_link": address}
-            return _json({"external_links": [{**outside, "expiration": statements.expiry()}]})
-        return _json(found)[:-1] + f',"data_array":{file.read_text(encoding="utf-8")}}}'
-
-    def answer(row: Row) -> Response:
-        body: dict[str, Any] = {"statement_id": row["statement_id"], "status": status(row)}
-        manifest = statements.manifest(row)
-        if manifest is None:
-            return _raw(_json(body))
-        body["manifest"] = manifest
-        return _raw(_json(body)[:-1] + f',"result":{chunk(row, manifest, 0)}}}')
-
-    @routes.post(BASE)
-    async def execute(body: _Body) -> Response:
-        try:
-            request = Request.model_validate(body)
-        except ValidationError as error:
-            raise faults.explain(error) from error
-        return answer(await statements.execute(request))
-
-    @routes.get(BASE + "/{statement_id}")
-    async def get(statement_id: str) -> Response:
-        return answer(statements.find(statement_id))
-
-    @routes.get(BASE + "/{statement_id}/result/chunks/{index}")
-    async def get_chunk(statement_id: str, index: int) -> Response:
-        row = statements.find(statement_id)
-        manifest = statements.manifest(row)
-        if manifest is None:
-            statements.chunk_file(row, index)
-        return _raw(chunk(row, manifest or {"chunks": [], "total_chunk_count": 0}, index))
-
-    @routes.post(BASE + "/{statement_id}/cancel")
-    async def cancel(statement_id: str) -> dict[str, Any]:
-        await statements.cancel(statement_id)
-        return {}
-
-    @routes.get("/results/{statement_id}/{index}")
-    async def linked(statement_id: str, index: int, key: str = "") -> Response:
-        if not secrets.compare_digest(key.encode(), statements.key.encode()):
-            raise faults.Fault(403, "PERMISSION_DENIED", "This link is not good (any more). Repair: ask for a new one.")
-        return FileResponse(statements.chunk_file(statements.find(statement_id), index), media_type="application/json")
-
-    return routes
+            address = f"{self.url}/results/{row['statement_id']}/{index}?key={self.statements.key}"
+            found |= {"byte_count": info["byte_count"], "external_link": address}
+            return _json({"external_links": [{**found, "expiration": self.statements.expiry()}]})
+        text = self.statements.chunk_file(row, index).read_text(encoding="utf-8")
+        return _json(found)[:-1] + f',"data_array":{text}}}'
 
 
 def _json(content: dict[str, Any]) -> str:
-    import json
-
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -8,14 +8,17 @@ from typing import Any
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
-  run_id INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER REFERENCES runs ON DELETE CASCADE, name TEXT NOT NULL,
-  spec TEXT NOT NULL, token TEXT UNIQUE, life TEXT NOT NULL, result TEXT NOT NULL DEFAULT '',
-  message TEXT NOT NULL DEFAULT '', submitted INTEGER NOT NULL, started INTEGER, ended INTEGER);
+  run_id INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER REFERENCES runs ON DELETE CASCADE,
+  name TEXT NOT NULL, spec TEXT NOT NULL, token TEXT UNIQUE, life TEXT NOT NULL,
+  result TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
+  submitted INTEGER NOT NULL, started INTEGER, ended INTEGER);
 CREATE INDEX IF NOT EXISTS runs_parent ON runs (parent);
 CREATE TABLE IF NOT EXISTS statements (
-  statement_id TEXT PRIMARY KEY, spec TEXT NOT NULL, state TEXT NOT NULL, error_code TEXT NOT NULL DEFAULT '',
-  message TEXT NOT NULL DEFAULT '', sql_state TEXT NOT NULL DEFAULT '', submitted INTEGER NOT NULL, ended INTEGER);
-INSERT INTO sqlite_sequence SELECT 'runs', 1000 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'runs');
+  statement_id TEXT PRIMARY KEY, spec TEXT NOT NULL, state TEXT NOT NULL,
+  error_code TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '', sql_state TEXT NOT NULL DEFAULT '',
+  submitted INTEGER NOT NULL, ended INTEGER);
+INSERT INTO sqlite_sequence SELECT 'runs', 1000
+WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'runs');
 """
 ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
 STATEMENT_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "CLOSED")
@@ -52,7 +55,8 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             insert = (
-                "INSERT INTO runs (parent, name, spec, token, life, submitted) VALUES (?, ?, ?, ?, 'PENDING', ?)"
+                "INSERT INTO runs (parent, name, spec, token, life, submitted) "
+                "VALUES (?, ?, ?, ?, 'PENDING', ?)"
             )
             run_id = self.db.execute(insert, (None, name, json.dumps(spec), token, now_ms())).lastrowid
             for task in tasks:
@@ -83,12 +87,9 @@ class Store:
             (*values.values(), run_id),
         )
 
-    def end_run(self, run_id: int, life: str, result: str, message: str, started: int | None = None) -> None:
+    def end_run(self, run_id: int, life: str, result: str, message: str) -> None:
         """Close a run."""
-        ended = now_ms()
-        self.update_run(
-            run_id, life=life, result=result, message=message, started=started or ended, ended=ended
-        )
+        self.update_run(run_id, life=life, result=result, message=message, ended=now_ms())
 
     def alive_runs(self) -> list[Row]:
         """Return the runs (no tasks) that have not ended."""
@@ -122,8 +123,8 @@ class Store:
     def end_statement(self, statement_id: str, state: str, code: str, message: str, sql_state: str) -> None:
         """Close a statement."""
         self.db.execute(
-            "UPDATE statements SET state = ?, error_code = ?, message = ?, sql_state = ?, ended = ? "
-            f"WHERE statement_id = ? AND state NOT IN {STATEMENT_ENDED}",  # noqa: S608
+            "UPDATE statements SET state = ?, error_code = ?, message = ?, sql_state = ?, ended = ? "  # noqa: S608
+            f"WHERE statement_id = ? AND state NOT IN {STATEMENT_ENDED}",
             (state, code, message, sql_state, now_ms(), statement_id),
         )
 
@@ -134,7 +135,8 @@ class Store:
     def close_statements(self, before: int) -> list[str]:
         """Mark statements that ended before a moment as closed; return their ids."""
         rows = self.db.execute(
-            "UPDATE statements SET state = 'CLOSED' WHERE state = 'SUCCEEDED' AND ended < ? RETURNING statement_id",
+            "UPDATE statements SET state = 'CLOSED' WHERE state = 'SUCCEEDED' AND ended < ? "
+            "RETURNING statement_id",
             (before,),
         )
         return [row[0] for row in rows.fetchall()]

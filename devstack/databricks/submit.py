@@ -21,8 +21,8 @@ def check_path(value: str) -> str:
         return value.removeprefix("dbfs:")
     place = "DBFS is gone from new workspaces" if value.startswith("dbfs:") else "it cannot be read here"
     raise ValueError(
-        f"{value!r} is no s3://bucket/key and no /Volumes/catalog/schema/volume/path; {place}. Repair: upload the "
-        "file to S3 or, by the Files API, to a volume, and name it so"
+        f"{value!r} is no s3://bucket/key and no /Volumes/catalog/schema/volume/path; {place}. Repair: "
+        "upload the file to S3 or, by the Files API, to a volume, and name it so"
     )
 
 
@@ -70,9 +70,13 @@ class Task(BaseModel):
                 found = ", ".join(kinds) or "no task at all"
                 raise ValueError(f"exactly one spark_python_task is asked for, this has {found}")
             if value.get("run_if", "ALL_SUCCESS") != "ALL_SUCCESS" or int(value.get("max_retries", 0)):
-                raise ValueError("run_if other than ALL_SUCCESS and max_retries are not served locally; leave them out")
+                raise ValueError(
+                    "run_if other than ALL_SUCCESS and max_retries are not served locally; leave them out"
+                )
             if not any(value.get(name) for name in COMPUTE):
-                raise ValueError(f"no compute is named; give one of {', '.join(COMPUTE)} (their contents do not matter)")
+                raise ValueError(
+                    f"no compute is named; give one of {', '.join(COMPUTE)} (their contents do not matter)"
+                )
         return value
 
     @field_validator("task_key")
@@ -91,7 +95,9 @@ class Task(BaseModel):
             elif "pypi" in library:
                 found.append(str(library["pypi"].get("package", "")))
             else:
-                raise ValueError(f"library {library} is neither whl nor pypi, which is all that is served locally")
+                raise ValueError(
+                    f"library {library} is neither whl nor pypi, which is all that is served locally"
+                )
         return found
 
 
@@ -126,7 +132,9 @@ class Submission(BaseModel):
                 raise ValueError(f"task {task.task_key} depends on {', '.join(absent)}, not listed before it")
             before.add(task.task_key)
             if task.environment_key and task.environment_key not in known:
-                raise ValueError(f"task {task.task_key} names the environment {task.environment_key}, not in environments")
+                raise ValueError(
+                    f"task {task.task_key} names the environment {task.environment_key}, not in environments"
+                )
             for path in self.dependencies(task):
                 if path.startswith(("/", "dbfs:", "s3")):
                     check_path(path)

@@ -16,7 +16,14 @@ _CODES = {
     "FAILED": ("RUN_EXECUTION_ERROR", "CLIENT_ERROR"),
     "UPSTREAM_FAILED": ("SKIPPED", "CLIENT_ERROR"),
 }
-_TASK_FIELDS = ("task_key", "spark_python_task", "depends_on", "environment_key", "libraries", "existing_cluster_id")
+_TASK_FIELDS = (
+    "task_key",
+    "spark_python_task",
+    "depends_on",
+    "environment_key",
+    "libraries",
+    "existing_cluster_id",
+)
 
 
 class Views:
@@ -64,12 +71,17 @@ class Views:
         if not row["parent"]:
             return self.run(row)
         parent = self.runs.store.run(row["parent"]) or row
-        return {**self.run(parent), **self._common(row), "job_run_id": parent["run_id"], "tasks": [self.task(row)]}
+        return {
+            **self.run(parent),
+            **self._common(row),
+            "job_run_id": parent["run_id"],
+            "tasks": [self.task(row)],
+        }
 
     def _common(self, row: Row) -> dict[str, Any]:
         begun = job.started_ms(self.runs.task_folder(row["run_id"])) if row["parent"] else row["started"]
         ended = row["ended"] or 0
-        found = {
+        return {
             "run_id": row["run_id"],
             "run_page_url": self.page(row["run_id"]),
             "start_time": row["submitted"],
@@ -81,7 +93,6 @@ class Views:
             "state": self._state(row),
             "status": self._status(row),
         }
-        return found
 
     def _state(self, row: Row) -> dict[str, Any]:
         state = {

@@ -13,9 +13,13 @@ def _warehouse(warehouse_id: str) -> dict[str, Any]:
     return {"id": warehouse_id, "name": warehouse_id, "state": "RUNNING", "cluster_size": "local"}
 
 
-def router() -> APIRouter:
+def router(url: str) -> APIRouter:
     """Return the routes."""
     routes = APIRouter()
+
+    @routes.get("/.well-known/databricks-config")
+    async def configuration() -> dict[str, Any]:
+        return {"oidc_endpoint": f"{url}/oidc"}
 
     @routes.get("/api/2.0/clusters/spark-versions")
     @routes.get("/api/2.1/clusters/spark-versions")

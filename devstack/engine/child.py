@@ -25,8 +25,8 @@ def detach(folder: Path) -> None:
     os.setsid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
+    for meant in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(meant, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -37,15 +37,12 @@ def detach(folder: Path) -> None:
     sys.stdin = os.fdopen(0, "r", closefd=False)
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
 
 
 def execute(folder: Path, session: str, server: SparkServer) -> int:
     """Do what the folder's job says and report; return the exit status."""
     order = job.read_json(folder / job.JOB) or {}
-    work: Callable[[Path, dict[str, Any]], None] = (
-        statement.run if order.get("kind") == "sql" else run_file
-    )
+    work: Callable[[Path, dict[str, Any]], None] = statement.run if order.get("kind") == "sql" else run_file
     try:
         server.wait(float(order.get("wait_for_spark", WAIT_FOR_SPARK)))
         os.environ["SPARK_REMOTE"] = server.url(session)

@@ -57,8 +57,8 @@ def result(folder: Path, exit_status: int, reason: tuple[str, str] | None) -> di
         return {"state": reason[0], "error": reason[1], "trace": "", **ended}
     if os.WIFSIGNALED(exit_status):
         error = (
-            f"The run's process was ended by signal {os.WTERMSIG(exit_status)}. Repair: if that was not you, the "
-            "machine ran out of memory: close other programs or handle less at a time, and run again."
+            f"The run's process was ended by signal {os.WTERMSIG(exit_status)}. Repair: if that was not you, "
+            "the machine ran out of memory: close other programs or handle less at a time, and run again."
         )
     else:
         error = f"The run's process ended with status {os.waitstatus_to_exitcode(exit_status)} by itself."

@@ -193,7 +193,10 @@ class Parent:
         report = job.result(run.folder, status, run.reason)
         job.write_json(run.folder / job.RESULT, report)
         del self.runs[run.id]
-        print(f"{run.id}: {report['state']} {report['error'].splitlines()[0] if report['error'] else ''}", flush=True)
+        print(
+            f"{run.id}: {report['state']} {report['error'].splitlines()[0] if report['error'] else ''}",
+            flush=True,
+        )
         for waiter in run.waiters:
             _answer(waiter, {"ok": True})
 
@@ -211,7 +214,9 @@ class Parent:
         if self.refusals == REFUSALS:
             for run in self.runs.values():
                 if job.started_ms(run.folder) is not None:
-                    self._end(run, ("LOST", f"The Spark server went away while the run was at work. {REPAIR}"))
+                    self._end(
+                        run, ("LOST", f"The Spark server went away while the run was at work. {REPAIR}")
+                    )
 
     def _leave(self, number: int, frame: object) -> NoReturn:
         """End every run, then this process."""

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyspark.sql.connect.dataframe import DataFrame
-    from pyspark.sql.types import DataType, StructField
+    from pyspark.sql import DataFrame  # type: ignore[import-not-found,unused-ignore]
+    from pyspark.sql.types import DataType, StructField  # type: ignore[import-not-found,unused-ignore]
 
 NAMES = {
     "tinyint": "BYTE",
@@ -25,13 +25,22 @@ PREFIXES = ("array", "map", "struct", "decimal", "interval", "char", "varchar")
 
 
 def _base(kind: "DataType") -> str:
-    text = kind.simpleString()
+    text = str(kind.simpleString())
     prefix = next((name for name in PREFIXES if text.startswith(name)), "")
     return {"varchar": "STRING"}.get(prefix, prefix.upper()) or NAMES.get(text, text.upper())
 
 
 def _text(kind: "DataType") -> str:
-    return kind.simpleString().upper().replace("TINYINT", "BYTE").replace("SMALLINT", "SHORT")
+    """Write a type as in DDL: its words in capitals, the names of a struct's fields as they are."""
+    from pyspark.sql.types import ArrayType, MapType, StructType
+
+    if isinstance(kind, ArrayType):
+        return f"ARRAY<{_text(kind.elementType)}>"
+    if isinstance(kind, MapType):
+        return f"MAP<{_text(kind.keyType)}, {_text(kind.valueType)}>"
+    if isinstance(kind, StructType):
+        return f"STRUCT<{', '.join(f'{field.name}: {_text(field.dataType)}' for field in kind.fields)}>"
+    return str(kind.simpleString()).upper()
 
 
 def column_info(position: int, field: "StructField") -> dict[str, Any]:
@@ -44,7 +53,7 @@ def column_info(position: int, field: "StructField") -> dict[str, Any]:
         "type_text": _text(field.dataType),
     }
     if base == "DECIMAL":
-        found |= {"type_precision": field.dataType.precision, "type_scale": field.dataType.scale}  # type: ignore[attr-defined]
+        found |= {"type_precision": field.dataType.precision, "type_scale": field.dataType.scale}  # type: ignore[attr-defined,unused-ignore]
     if base == "INTERVAL":
         found["type_interval_type"] = _text(field.dataType).removeprefix("INTERVAL ")
     return found
@@ -52,7 +61,7 @@ def column_info(position: int, field: "StructField") -> dict[str, Any]:
 
 def as_text(frame: "DataFrame") -> "DataFrame":
     """Turn every value into its string on the server, where Spark's own formats apply."""
-    from pyspark.sql.connect import functions as F
+    from pyspark.sql import functions as F  # noqa: N812 - as everywhere in Spark
 
     numbered = frame.toDF(*(f"c{number}" for number in range(len(frame.columns))))
     columns = []

@@ -32,7 +32,7 @@ class SparkServer:
         while not self.answers():
             if time.monotonic() > deadline:
                 raise ConnectionError(
-                    f"The Spark server on 127.0.0.1:{self.port} did not answer within {seconds:.0f} s. {REPAIR}"
+                    f"The Spark server on port {self.port} did not answer within {seconds:.0f} s. {REPAIR}"
                 )
             time.sleep(0.2)
 

@@ -21,7 +21,7 @@ def bounded(work: Callable[[], None]) -> int:
 
 
 def warm(server: SparkServer) -> int:
-    """Write, replace and read a tiny Delta table in a schema that is dropped again; return the exit status."""
+    """Write, replace and read a tiny Delta table, then drop it; return the exit status."""
     return bounded(lambda: _exercise(server))
 
 
@@ -39,15 +39,16 @@ def _exercise(server: SparkServer) -> None:
 
 
 def _statements() -> list[str]:
-    table = f"{SCHEMA}.posts"
-    day = "post_date >= '2020-01-01' AND post_date < '2020-01-02'"
+    table, day = f"{SCHEMA}.posts", "post_date >= '2020-01-01' AND post_date < '2020-01-02'"
     rows = "SELECT id AS ind, string(id) AS name, date'2020-01-01' AS post_date FROM range(20)"
+    count = f"SELECT post_date, count(*) AS posts FROM {table} GROUP BY post_date"  # noqa: S608 - our own names
+    place = "row_number() OVER (PARTITION BY post_date ORDER BY ind)"
     return [
         f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE",
         f"CREATE SCHEMA {SCHEMA}",
         f"CREATE TABLE {table} (ind BIGINT, name STRING, post_date DATE) USING delta CLUSTER BY (post_date)",
         f"INSERT INTO {table} REPLACE WHERE {day} {rows}",
-        f"CREATE OR REPLACE TABLE {SCHEMA}.answers AS SELECT post_date, count(*) AS posts FROM {table} GROUP BY post_date",
-        f"SELECT name, row_number() OVER (PARTITION BY post_date ORDER BY ind) AS place FROM {table} ORDER BY place",
+        f"CREATE OR REPLACE TABLE {SCHEMA}.answers AS {count}",
+        f"SELECT name, {place} AS place FROM {table} ORDER BY place",  # noqa: S608
         f"DROP SCHEMA {SCHEMA} CASCADE",
     ]
