@@ -1,10 +1,10 @@
--- what: the posts of a window and their times; an id that the source holds twice counts once, with its latest time
+-- what: the posts of a window and their times; an id held twice counts once, with its latest time
 -- grain: one row per ind, ordered by post_ts, ind
 -- reads: geolocation_data (a full scan: no index may be assumed)
 -- params: window_start, window_end (UTC DATETIME; the end is excluded)
 SELECT
     ind,
-    MAX(`timestamp`) AS post_ts
+    max(`timestamp`) AS post_ts
 FROM geolocation_data
 WHERE `timestamp` >= %(window_start)s
     AND `timestamp` < %(window_end)s
