@@ -199,7 +199,7 @@ def _service(settings: Settings, name: str) -> Service:
         after=after,
         directory=home(settings),
         stop_seconds=20,
-        ready_seconds=120,
+        ready_seconds=300,
     )
 
 

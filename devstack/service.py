@@ -28,7 +28,7 @@ class Service:
     directory: Path = REPO
     stop_signal: str = "TERM"
     stop_seconds: int = 15
-    ready_seconds: float = 90
+    ready_seconds: float = 180
 
 
 def port_open(port: int) -> bool:
