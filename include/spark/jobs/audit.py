@@ -1,4 +1,4 @@
-"""Audit what the clean jobs of a window staged: results in ops.quality_results, failure before anything is published."""
+"""Audit what the clean jobs of a window staged; a broken `fail` rule stops the run before it publishes."""
 
 import argparse
 import json
@@ -12,7 +12,9 @@ from pinspark.session import session
 def main() -> None:
     """Read the parameters, apply the rules, say what they found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--manifests", required=True, type=parse_manifests, help="the three manifests, as a JSON list")
+    parser.add_argument(
+        "--manifests", required=True, type=parse_manifests, help="the three manifests, as a JSON list"
+    )
     parser.add_argument("--stage", required=True, help="schema of the stage tables, quoted where it must be")
     parser.add_argument("--ops", required=True, help="schema of ops.quality_results, quoted where it must be")
     args = parser.parse_args()

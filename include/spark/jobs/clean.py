@@ -18,9 +18,9 @@ def main() -> None:
     manifest = parse_manifest(args.manifest)
     done = stage_table(session(), manifest, args.stage)
     print(
-        f"{manifest.table} [{manifest.first_day}, {manifest.end_day}): {manifest.count} acknowledged = {done.staged} staged "
-        f"+ {done.rejected} rejected; {done.doubles} doubles and {done.foreign_doubles} foreign doubles dropped; "
-        f"{done.foreign} lines of no row"
+        f"{manifest.table} [{manifest.first_day}, {manifest.end_day}): {manifest.count} acknowledged = "
+        f"{done.staged} staged + {done.rejected} rejected; {done.doubles} doubles and {done.foreign_doubles} "
+        f"foreign doubles dropped; {done.foreign} lines of no row"
     )
     print("RESULT " + json.dumps({"table": manifest.table, "acknowledged": manifest.count, **asdict(done)}))
 

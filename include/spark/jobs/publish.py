@@ -1,4 +1,4 @@
-"""Publish an audited window: silver, quarantine and ledger of its days are replaced, moved posts leave their old day."""
+"""Publish an audited window: replace its days in silver, quarantine and ledger."""
 
 import argparse
 import json
@@ -11,7 +11,9 @@ from pinspark.session import session
 def main() -> None:
     """Read the parameters, publish the window, say what was moved."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--manifests", required=True, type=parse_manifests, help="the three manifests, as a JSON list")
+    parser.add_argument(
+        "--manifests", required=True, type=parse_manifests, help="the three manifests, as a JSON list"
+    )
     for name in ("stage", "silver", "ops"):
         parser.add_argument(f"--{name}", required=True, help=f"schema {name}, quoted where it must be")
     args = parser.parse_args()
@@ -19,9 +21,9 @@ def main() -> None:
     totals = publish_window(window)
     for total in totals:
         print(
-            "{source_table}: {selected} selected, {acknowledged} acknowledged = {silver} in silver + {quarantined} in "
-            "quarantine; {orphans} orphans; {doubles} doubles and {foreign_doubles} foreign doubles dropped; {foreign} lines "
-            "of no row; {moved} taken over from other days".format(**total)
+            "{source_table}: {selected} selected, {acknowledged} acknowledged = {silver} in silver + "
+            "{quarantined} in quarantine; {orphans} orphans; {doubles} doubles and {foreign_doubles} foreign "
+            "doubles dropped; {foreign} lines of no row; {moved} taken over from other days".format(**total)
         )
     print("RESULT " + json.dumps({"tables": totals}))
 

@@ -1,21 +1,22 @@
 """The audit: every quality rule of the contracts over what a run staged, before anything is published."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Row, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
 from pinspark.contracts import Contract, QualityRule, load_contract
-from pinspark.delta import replace_where, schema_differences
+from pinspark.delta import append, clear_run, schema_differences
 from pinspark.manifest import Manifest
 
-RESULT = "run STRING, source_table STRING, rule STRING, action STRING, rows BIGINT, failed BIGINT, detail STRING"
+RESULT = (
+    "run STRING, source_table STRING, rule STRING, action STRING, rows BIGINT, failed BIGINT, detail STRING"
+)
 
 
-class AuditFailed(RuntimeError):
+class AuditFailedError(RuntimeError):
     """A rule whose action is fail does not hold."""
 
 
@@ -35,8 +36,11 @@ def audit_tables(spark: SparkSession, manifests: list[Manifest], stage: str, ops
     """Apply every rule, write the results once, and give them back."""
     contracts = {manifest.table: load_contract(manifest.table) for manifest in manifests}
     counts = _counts(spark, manifests, contracts, stage)
+    differences = {
+        name: schema_differences(spark, stage, tables.stage(contract)) for name, contract in contracts.items()
+    }
     findings = [
-        _finding(rule, number, manifest, counts[manifest.table], _differences(spark, stage, contracts[manifest.table]))
+        _finding(rule, number, manifest, counts[manifest.table], differences[manifest.table])
         for manifest in manifests
         for number, rule in enumerate(contracts[manifest.table].quality)
     ]
@@ -48,11 +52,13 @@ def require(findings: list[Finding], manifest: Manifest) -> None:
     """Raise one error that names every broken `fail` rule."""
     broken = [f for f in findings if f.failed and f.action == "fail"]
     if broken:
-        found = "; ".join(f"rule {f.rule} of {f.source_table}: {f.failed} of {f.rows} rows fail, {f.detail}" for f in broken)
-        raise AuditFailed(
-            f"Nothing of [{manifest.first_day}, {manifest.end_day}) was published. {found}. Repair: look at the rows with "
-            f"`SELECT * FROM stage.<table> WHERE {manifest.of_run}`, correct the source, and clear clean.<table>; "
-            "or change the rule's action in include/contracts."
+        found = "; ".join(
+            f"rule {f.rule} of {f.source_table}: {f.failed} of {f.rows} rows fail, {f.detail}" for f in broken
+        )
+        raise AuditFailedError(
+            f"Nothing of [{manifest.first_day}, {manifest.end_day}) was published. {found}. "
+            f"Repair: look at the rows of stage.<table> where {manifest.of_run}, correct the source and "
+            "clear emulate.<table>; or change the rule's action in include/contracts."
         )
 
 
@@ -61,15 +67,21 @@ def _counts(
 ) -> dict[str, Row]:
     """Count everything the rules need in one query: a row a table."""
     width = max(len(contract.quality) for contract in contracts.values())
-    counted = [_count_table(spark, manifest, contracts[manifest.table], stage, width) for manifest in manifests]
+    counted = [
+        _count_table(spark, manifest, contracts[manifest.table], stage, width) for manifest in manifests
+    ]
     rows = reduce(DataFrame.unionByName, counted).collect()
     return {row.source_table: row for row in rows}
 
 
-def _count_table(spark: SparkSession, manifest: Manifest, contract: Contract, stage: str, width: int) -> DataFrame:
+def _count_table(
+    spark: SparkSession, manifest: Manifest, contract: Contract, stage: str, width: int
+) -> DataFrame:
     clean = spark.table(f"{stage}.`{manifest.table}`").where(manifest.of_run)
     refused = spark.table(f"{stage}.`{manifest.table}_rejects`").where(manifest.of_run)
-    rules = [_broken(rule, manifest) for rule in contract.quality] + [F.lit(0)] * (width - len(contract.quality))
+    rules = [_broken(rule, manifest) for rule in contract.quality] + [F.lit(0)] * (
+        width - len(contract.quality)
+    )
     left = clean.agg(
         F.count(F.lit(1)).alias("staged"),
         F.coalesce(F.sum("foreign_doubles"), F.lit(0)).alias("clean_foreign"),
@@ -97,46 +109,39 @@ def _broken(rule: QualityRule, manifest: Manifest) -> Column:
     return F.lit(0)
 
 
-def _differences(spark: SparkSession, stage: str, contract: Contract) -> list[str]:
-    return schema_differences(spark, stage, tables.stage(contract))
-
-
 def _finding(rule: QualityRule, number: int, manifest: Manifest, row: Row, differences: list[str]) -> Finding:
     total = row.staged + row.rejected
-    measured: dict[str, Callable[[], tuple[int, int, str]]] = {
-        "sums": lambda: (
-            manifest.count,
-            abs(manifest.count - total),
-            f"{manifest.count} acknowledged, {row.staged} staged + {row.rejected} rejected",
-        ),
-        "types": lambda: (row.staged, len(differences), "; ".join(differences) or "as the contract says"),
-        "all_rejected": lambda: (
-            total,
-            row.rejected if total and not row.staged else 0,
-            f"{row.rejected} of {total} rows rejected",
-        ),
-        "foreign_doubles": lambda: (
-            total,
-            row.clean_foreign + row.rejected_foreign,
-            "copies of our ids at offsets nobody acknowledged to us; the latest offset won",
-        ),
-        "foreign_junk": lambda: (total, row.foreign, "lines that are no row of anybody; kept in quarantine"),
-        "orphans": lambda: (
-            manifest.selected,
-            manifest.selected - manifest.count,
-            f"{manifest.selected} selected, {manifest.count} sent",
-        ),
-    }
-    rows, failed, detail = measured.get(rule.rule, lambda: (row.staged, row[f"rule_{number}"], rule.doc))()
-    return Finding(manifest.table, rule.name, rule.action, rows, failed, detail)
+    match rule.rule:
+        case "sums":
+            detail = f"{manifest.count} acknowledged, {row.staged} staged + {row.rejected} rejected"
+            found = manifest.count, abs(manifest.count - total), detail
+        case "types":
+            found = row.staged, len(differences), "; ".join(differences) or "as the contract says"
+        case "all_rejected":
+            failed = row.rejected if not row.staged else 0
+            found = total, failed, f"{row.rejected} of {total} rows are in quarantine"
+        case "foreign_doubles":
+            failed = row.clean_foreign + row.rejected_foreign
+            found = (
+                total,
+                failed,
+                "copies of our ids at offsets nobody acknowledged to us; the latest offset won",
+            )
+        case "foreign_junk":
+            found = total, row.foreign, "lines that are no row of anybody; kept in quarantine"
+        case "orphans":
+            failed = manifest.selected - manifest.count
+            found = manifest.selected, failed, f"{manifest.selected} selected, {manifest.count} sent"
+        case _:
+            found = row.staged, row[f"rule_{number}"], rule.doc
+    return Finding(manifest.table, rule.name, rule.action, *found)
 
 
 def _write(spark: SparkSession, manifest: Manifest, findings: list[Finding], ops: str) -> None:
-    values = [
-        (manifest.run, f.source_table, f.rule, f.action, f.rows, f.failed, f.detail) for f in findings
-    ]
+    values = [(manifest.run, f.source_table, f.rule, f.action, f.rows, f.failed, f.detail) for f in findings]
     results = spark.createDataFrame(values, RESULT)
     dated = results.withColumns(
         {"window_start": F.lit(manifest.start), "window_end": F.lit(manifest.end)}
     ).select(*tables.QUALITY_TABLE.names)
-    replace_where(dated, f"{ops}.quality_results", manifest.of_run)
+    clear_run(spark, f"{ops}.quality_results", manifest)
+    append(dated, f"{ops}.quality_results")

@@ -13,6 +13,7 @@ Wire = Literal["text", "int", "float", "datetime"]
 Rule = Literal["copy", "count", "join", "pair"]
 WIRES = {"text", "int", "float", "datetime"}
 RULES = {"copy", "count", "join", "pair"}
+ACTIONS = {"warn", "fail"}
 CHECKS = {
     "sums",
     "types",
@@ -121,7 +122,9 @@ def parse_contract(data: dict[str, Any], where: str) -> Contract:
     )
     quality = tuple(_made(QualityRule, _lists(entry), faults) for entry in data.get("quality", ()))
     contract = Contract(
-        *(str(data.get(name, "")) for name in ("table", "doc", "id")),
+        table=str(data.get("table", "")),
+        doc=str(data.get("doc", "")),
+        id=str(data.get("id", "")),
         key=tuple(data.get("key", ())),
         source=tuple(field for field in source if field),
         columns=tuple(column for column in columns if column),
@@ -140,13 +143,14 @@ def _lists(entry: dict[str, Any]) -> dict[str, Any]:
 def _made[T](kind: type[T], entry: dict[str, Any], faults: list[str]) -> T | None:
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(entry) - known)
+    name = f"{kind.__name__} {entry.get('name', entry.get('rule'))!r}"
     if unknown:
-        faults.append(f"{kind.__name__} {entry.get('name', entry.get('rule'))!r} has unknown {', '.join(unknown)}")
+        faults.append(f"{name} has unknown {', '.join(unknown)}")
         return None
     try:
         return kind(**entry)
     except TypeError as error:
-        faults.append(f"{kind.__name__} {entry.get('name', entry.get('rule'))!r}: {error}")
+        faults.append(f"{name}: {error}")
         return None
 
 
@@ -154,7 +158,9 @@ def _faults(contract: Contract) -> list[str]:
     faults = [f"{f.name}: unknown wire type {f.wire!r}" for f in contract.source if f.wire not in WIRES]
     faults += [f"{c.name}: unknown rule {c.rule!r}" for c in contract.columns if c.rule not in RULES]
     faults += [f"unknown quality rule {q.rule!r}" for q in contract.quality if q.rule not in CHECKS]
-    faults += [f"{q.name}: action is {q.action!r}" for q in contract.quality if q.action not in ("warn", "fail")]
+    faults += [
+        f"{q.name}: action is {q.action!r}" for q in contract.quality if q.action not in ("warn", "fail")
+    ]
     faults += [
         f"{column.name}: made of unknown field {name!r}"
         for column in contract.columns

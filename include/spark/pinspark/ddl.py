@@ -1,4 +1,4 @@
-"""Write the CREATE TABLE statements of include/sql/silver from the contracts: `python -m pinspark.ddl --write FOLDER`."""
+"""Write include/sql/silver from the contracts: `python -m pinspark.ddl --write FOLDER`."""
 
 import argparse
 from pathlib import Path

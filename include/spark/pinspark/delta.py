@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame, SparkSession
 
+from pinspark.manifest import Manifest
 from pinspark.tables import Table
 
 TRIES = 5
@@ -17,7 +18,7 @@ CONFLICT = re.compile(
 )
 
 
-class SchemaMismatch(RuntimeError):
+class SchemaMismatchError(RuntimeError):
     """A table whose columns are not those of the contract."""
 
 
@@ -40,9 +41,27 @@ def replace_where(rows: DataFrame, table: str, condition: str) -> None:
     retry_conflicts(lambda: writer.saveAsTable(table))
 
 
+def clear_run(spark: SparkSession, table: str, manifest: Manifest) -> None:
+    """Remove what an earlier try of this run left; no commit when it left nothing.
+
+    Nobody reads the rows of a run whose writer has not finished, so clearing and appending need not be one
+    commit, and together they cost half of a replaceWhere.
+    """
+    statement = f"DELETE FROM {table} WHERE {manifest.of_run}"  # noqa: S608 - a checked run hash
+    retry_conflicts(lambda: spark.sql(statement).collect())
+
+
+def append(rows: DataFrame, table: str) -> None:
+    """Append rows to a table in one commit."""
+    rows.write.format("delta").mode("append").saveAsTable(table)
+
+
 def schema_differences(spark: SparkSession, schema: str, table: Table) -> list[str]:
     """List every difference between a stored table and its description."""
-    stored = {field.name: field.dataType.simpleString().upper() for field in spark.table(f"{schema}.`{table.name}`").schema}
+    stored = {
+        field.name: field.dataType.simpleString().upper()
+        for field in spark.table(f"{schema}.`{table.name}`").schema
+    }
     wanted = {column.name: column.type for column in table.columns}
     missing = [f"{name} {kind} is missing" for name, kind in wanted.items() if name not in stored]
     added = [f"{name} {kind} is not in the contract" for name, kind in stored.items() if name not in wanted]
@@ -60,7 +79,7 @@ def check_schema(spark: SparkSession, schema: str, table: Table) -> None:
     """Raise one error with all differences between a stored table and its description."""
     differences = schema_differences(spark, schema, table)
     if differences:
-        raise SchemaMismatch(
+        raise SchemaMismatchError(
             f"{schema}.{table.name}: {'; '.join(differences)}. "
             "Repair: alter the table as include/contracts says, or drop it and run pinterest_setup."
         )

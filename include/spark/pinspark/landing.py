@@ -1,7 +1,7 @@
 """Landed objects as lines, and lines as rows with one of our ids or as junk."""
 
 from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark.manifest import Manifest
 
@@ -23,7 +23,8 @@ def read_keys(spark: SparkSession, manifest: Manifest) -> list[str]:
 def read_lines(spark: SparkSession, keys: list[str]) -> DataFrame:
     """Read objects as lines (key, partition, line, offset, raw).
 
-    Only a line feed ends a line: carriage returns, U+2028 and the like stay inside, so that offset = start + line.
+    Only a line feed ends a line: carriage returns, U+2028 and the like stay inside, so that a row's offset is
+    the object's start offset + its line.
     """
     if not keys:
         return spark.createDataFrame([], "key STRING, partition INT, line INT, offset BIGINT, raw STRING")
@@ -57,15 +58,16 @@ def read_ids(spark: SparkSession, path: str) -> DataFrame:
 
 
 def parse_lines(lines: DataFrame, id_name: str) -> DataFrame:
-    """Add `doc` (the line as strict JSON), `ind` (NULL: no row of anybody), and `fault` (why doc is NULL or no row).
+    """Add `doc` (the line as strict JSON), `ind` (NULL: no row of anybody) and `fault` (why it is no row).
 
     The line is parsed inside brackets, because the parser stops after the first value of a text.
     """
     wrapped = F.concat(F.lit("["), F.col("raw"), F.lit("]"))
     # a line could close our bracket itself; it cannot do so and also fit into an object
-    closes = F.col("raw").rlike(r"\}\s*\]") & F.try_parse_json(
-        F.concat(F.lit('{"v":'), F.col("raw"), F.lit("}"))
-    ).isNull()
+    closes = (
+        F.col("raw").rlike(r"\}\s*\]")
+        & F.try_parse_json(F.concat(F.lit('{"v":'), F.col("raw"), F.lit("}"))).isNull()
+    )
     is_object = F.ltrim(F.col("raw"), F.lit(JSON_SPACE)).startswith("{")
     whole = is_object & ~closes
     parsed = lines.withColumn("doc", F.when(whole, F.try_parse_json(wrapped)))
@@ -98,4 +100,6 @@ def _fault(id_name: str) -> Column:
 
 def quotable(raw: Column) -> Column:
     """Keep a line as text, or as base64 when it is not UTF-8."""
-    return F.when(F.is_valid_utf8(raw), raw).otherwise(F.concat(F.lit("base64:"), F.base64(raw.cast("binary"))))
+    return F.when(F.is_valid_utf8(raw), raw).otherwise(
+        F.concat(F.lit("base64:"), F.base64(raw.cast("binary")))
+    )

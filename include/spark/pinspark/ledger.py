@@ -4,66 +4,71 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
-from pinspark.landing import read_ids
 from pinspark.manifest import Manifest
 
 if TYPE_CHECKING:
     from pinspark.publish import Window
 
 COUNTS = [column.name for column in tables.LEDGER if column.type == "BIGINT"]
+SEEN = ("selected", "acknowledged", "silver", "quarantined", "moved")
+SUMMED = ("doubles", "foreign_doubles", "foreign")
 
 
 def ledger_rows(window: "Window") -> DataFrame:
     """Count every day of the window for the three tables, in the ledger's columns."""
     parts = [_days(window), *(part for manifest in window.manifests for part in _parts(window, manifest))]
-    counted = reduce(DataFrame.unionAll, parts).groupBy("post_date", "source_table")
-    return counted.agg(*(F.sum(name).alias(name) for name in COUNTS)).select(*tables.LEDGER_TABLE.names)
+    posts = reduce(DataFrame.unionAll, parts).groupBy("post_date", "source_table", "ind")
+    found = posts.agg(
+        *(F.max(name).alias(name) for name in SEEN), *(F.sum(name).alias(name) for name in SUMMED)
+    )
+    orphan = F.greatest(F.col("selected") - F.col("acknowledged"), F.lit(0))
+    by_day = found.withColumn("orphans", orphan).groupBy("post_date", "source_table")
+    return by_day.agg(*(F.sum(name).alias(name) for name in COUNTS)).select(*tables.LEDGER_TABLE.names)
 
 
 def ledger_totals(window: "Window") -> list[dict[str, int | str]]:
     """Sum the window's days by table."""
     stored = window.spark.table(f"{window.ops}.ledger").where(window.any.days)
     rows = stored.groupBy("source_table").agg(*(F.sum(name).alias(name) for name in COUNTS)).collect()
-    return [row.asDict() for row in sorted(rows, key=lambda row: [m.table for m in window.manifests].index(row.source_table))]
+    found = {row.source_table: row.asDict() for row in rows}
+    return [found[manifest.table] for manifest in window.manifests]
 
 
 def _days(window: "Window") -> DataFrame:
-    first, end = window.any.first_day, window.any.end_day
-    days = F.sequence(F.lit(first), F.date_sub(F.lit(end), 1))
+    days = F.sequence(F.lit(window.any.first_day), F.date_sub(F.lit(window.any.end_day), 1))
     names = F.array(*(F.lit(manifest.table) for manifest in window.manifests))
-    one = window.spark.range(1).select(F.explode(days).alias("post_date"))
-    return _counted(one.withColumn("source_table", F.explode(names)), {})
+    one = window.spark.range(1).select(
+        F.explode(days).alias("post_date"), F.lit(None).cast("int").alias("ind")
+    )
+    return _seen(one, F.explode(names), {})
 
 
 def _parts(window: "Window", manifest: Manifest) -> list[DataFrame]:
     one, table = F.lit(1), F.lit(manifest.table)
-    held = window.held(manifest)
-    acknowledged = read_ids(window.spark, manifest.ids)
-    clean = window.staged(manifest.table)
-    refused = window.staged(f"{manifest.table}_rejects").where("kind = 'own'")
-    doubles: dict[str, Column] = {name: F.col(name) for name in ("doubles", "foreign_doubles")}
-    parts = [
-        _counted(held.withColumn("source_table", table), {"selected": one, "orphans": one}),
-        _counted(acknowledged.withColumn("source_table", table), {"acknowledged": one, "orphans": F.lit(-1)}),
-        _counted(clean.withColumn("source_table", table), {"silver": one, **doubles}),
-        _counted(refused, {"quarantined": one, **doubles}),
-        _counted(_moved(window, manifest, held).withColumn("source_table", table), {"moved": one}),
-    ]
+    held, rejected = window.held(manifest), window.staged(f"{manifest.table}_rejects").where("kind = 'own'")
+    acknowledged = window.held(manifest, manifest.ids)
+    copies = {name: F.col(name) for name in ("doubles", "foreign_doubles")}
     foreign = window.spark.table(f"{window.silver}.quarantine").where(window.any.days)
     foreign = foreign.where(f"kind = 'foreign' AND source_table = '{manifest.table}'")
-    return [*parts, _counted(foreign, {"foreign": one})]
+    return [
+        _seen(held, table, {"selected": one}),
+        _seen(acknowledged, table, {"acknowledged": one}),
+        _seen(window.staged(manifest.table), table, {"silver": one, **copies}),
+        _seen(rejected, table, {"quarantined": one, **copies}),
+        _seen(_moved(window, manifest).join(held, "ind"), table, {"moved": one}),
+        _seen(foreign, table, {"foreign": one}),
+    ]
 
 
-def _moved(window: "Window", manifest: Manifest, held: DataFrame) -> DataFrame:
-    silver = window.elsewhere(manifest.table).select("ind")
+def _moved(window: "Window", manifest: Manifest) -> DataFrame:
     own = f"kind = 'own' AND source_table = '{manifest.table}'"
-    both = silver.unionAll(window.elsewhere("quarantine").where(own).select("ind"))
-    return held.join(both, "ind", "left_semi")
+    silver = window.elsewhere(manifest.table).select("ind")
+    return silver.unionAll(window.elsewhere("quarantine").where(own).select("ind"))
 
 
-def _counted(rows: DataFrame, counts: dict[str, Column]) -> DataFrame:
-    values = [counts.get(name, F.lit(0)).cast("bigint").alias(name) for name in COUNTS]
-    return rows.select("post_date", "source_table", *values)
+def _seen(rows: DataFrame, table: Column, values: dict[str, Column]) -> DataFrame:
+    counts = [values.get(name, F.lit(0)).cast("bigint").alias(name) for name in (*SEEN, *SUMMED)]
+    return rows.select("post_date", table.alias("source_table"), "ind", *counts)

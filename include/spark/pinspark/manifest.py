@@ -52,7 +52,18 @@ class Manifest:
 
 def parse_manifest(data: dict[str, Any]) -> Manifest:
     """Read a manifest as the producer returned it, with the keys the landing task added."""
-    names = ("table", "topic", "window_start", "window_end", "run", "selected", "count", "posts", "ids", "keys")
+    names = (
+        "table",
+        "topic",
+        "window_start",
+        "window_end",
+        "run",
+        "selected",
+        "count",
+        "posts",
+        "ids",
+        "keys",
+    )
     missing = [name for name in names if data.get(name) is None]
     if missing:
         raise ManifestError(f"Manifest of {data.get('table')!r} lacks {', '.join(missing)}. {REPAIR}")
@@ -71,7 +82,9 @@ def parse_manifest(data: dict[str, Any]) -> Manifest:
 
 def parse_manifests(text: str) -> list[Manifest]:
     """Read the three manifests of a window; they must be of one run and one window."""
-    manifests = sorted((parse_manifest(data) for data in json.loads(text)), key=lambda m: TABLES.index(m.table))
+    manifests = sorted(
+        (parse_manifest(data) for data in json.loads(text)), key=lambda m: TABLES.index(m.table)
+    )
     if tuple(m.table for m in manifests) != TABLES:
         found = ", ".join(m.table for m in manifests)
         raise ManifestError(f"Manifests of {', '.join(TABLES)} are due, these came: {found}. {REPAIR}")

@@ -1,11 +1,10 @@
 """Publish a window: stage to silver, refused lines to quarantine, counts to the ledger."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
 from pinspark.contracts import load_contract
@@ -38,17 +37,19 @@ class Window:
         """Rows of a silver table under days outside the window."""
         return self.spark.table(f"{self.silver}.`{table}`").where(f"NOT ({self.any.days})")
 
-    def held(self, manifest: Manifest) -> DataFrame:
-        """Ids the source held in this window when they were selected, with their day."""
-        posts = self.spark.read.schema("ind INT, post_ts STRING").json(manifest.posts)
-        return posts.select("ind", F.to_date(F.substring("post_ts", 1, 10)).alias("post_date")).distinct()
+    def held(self, manifest: Manifest, path: str = "") -> DataFrame:
+        """Ids of the window with their day, as selected in the source, or as another id file says."""
+        posts = self.spark.read.schema("ind INT, post_ts STRING").json(path or manifest.posts)
+        return posts.select("ind", F.to_date(F.substring("post_ts", 1, 10)).alias("post_date"))
 
 
 def publish_window(window: Window) -> list[dict[str, int | str]]:
-    """Replace the window's days everywhere, take moved posts away from other days, give the ledger's totals."""
+    """Replace the window's days everywhere, take moved posts from other days, give the ledger's totals."""
     for described in (*(tables.silver(load_contract(m.table)) for m in window.manifests), tables.QUARANTINE):
         check_schema(window.spark, window.silver, described)
-    together(*(partial(_replace_silver, window, m) for m in window.manifests), partial(_replace_quarantine, window))
+    together(
+        partial(_replace_quarantine, window), *(partial(_replace_silver, window, m) for m in window.manifests)
+    )
     replace_where(ledger_rows(window), f"{window.ops}.ledger", window.any.days)
     totals = ledger_totals(window)
     moved = {str(total["source_table"]) for total in totals if total["moved"]}
@@ -65,21 +66,28 @@ def _replace_silver(window: Window, manifest: Manifest) -> None:
 
 
 def _replace_quarantine(window: Window) -> None:
-    replace_where(quarantine_rows(window), f"{window.silver}.quarantine", window.any.days)
+    stored = window.spark.table(f"{window.silver}.quarantine").where(window.any.days)
+    refused = [window.staged(f"{manifest.table}_rejects") for manifest in window.manifests]
+    if reduce(DataFrame.unionAll, (rows.select("line") for rows in (stored, *refused))).limit(1).collect():
+        replace_where(quarantine_rows(window), f"{window.silver}.quarantine", window.any.days)
 
 
 def quarantine_rows(window: Window) -> DataFrame:
     """Select the run's refused lines; a foreign line that another day already holds is left out."""
     pin, geo, user = (window.staged(f"{manifest.table}_rejects") for manifest in window.manifests)
     refused = pin.unionByName(geo).unionByName(user).select(*tables.QUARANTINE.names)
-    others = window.elsewhere("quarantine").where("kind = 'foreign'").select("key", "line", F.lit("foreign").alias("kind"))
+    others = (
+        window.elsewhere("quarantine")
+        .where("kind = 'foreign'")
+        .select("key", "line", F.lit("foreign").alias("kind"))
+    )
     return refused.join(others, ["key", "line", "kind"], "left_anti").select(*tables.QUARANTINE.names)
 
 
 def remove_elsewhere(window: Window, manifest: Manifest) -> None:
     """Delete from other days what belongs to this window's posts."""
     view = f"held_{manifest.table}"
-    window.held(manifest).createOrReplaceTempView(view)
+    window.held(manifest).select("ind").distinct().createOrReplaceTempView(view)
     silver = f"`{manifest.table}`", "true"
     quarantine = "quarantine", f"t.kind = 'own' AND t.source_table = '{manifest.table}'"
     for table, own in (silver, quarantine):

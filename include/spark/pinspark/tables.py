@@ -32,7 +32,9 @@ LEDGER = (
     Column("quarantined", "BIGINT", "Own rows in quarantine"),
     Column("doubles", "BIGINT", "Copies dropped"),
     Column("foreign_doubles", "BIGINT", "Copies at offsets nobody acknowledged to us"),
-    Column("foreign", "BIGINT", "Lines in quarantine that are no row of ours; counted on the window's first day"),
+    Column(
+        "foreign", "BIGINT", "Lines in quarantine that are no row of ours; counted on the window's first day"
+    ),
     Column("moved", "BIGINT", "Posts found under another day and taken over from it"),
 )
 QUALITY = (
@@ -75,13 +77,20 @@ def stage(contract: Contract) -> Table:
 def rejects(contract: Contract) -> Table:
     """Describe the refused lines of a run that await their audit."""
     doc = f"Refused {contract.table} lines awaiting their audit"
-    return Table("stage", f"{contract.table}_rejects", doc, "one row per refused line and run", (*REJECT, RUN), "run")
+    return Table(
+        "stage", f"{contract.table}_rejects", doc, "one row per refused line and run", (*REJECT, RUN), "run"
+    )
 
 
 def silver(contract: Contract) -> Table:
     """Describe a published table."""
     return Table(
-        "silver", contract.table, contract.doc, "one row per post", (*contract.columns, POST_DATE), "post_date"
+        "silver",
+        contract.table,
+        contract.doc,
+        "one row per post",
+        (*contract.columns, POST_DATE),
+        "post_date",
     )
 
 

@@ -3,13 +3,18 @@
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark.contracts import Column as CleanColumn
 from pinspark.contracts import Contract, Field
 from pinspark.landing import quotable
 
-WHITESPACE = "".join(map(chr, (*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)))
+WHITESPACE = "".join(
+    map(
+        chr,
+        (*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288),
+    )
+)
 DATETIMES = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}$",
     r"^[0-9]{4}:[0-9]{2}:[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$",
@@ -56,9 +61,9 @@ def clean_columns(rows: DataFrame, contract: Contract) -> DataFrame:
     found = rows.withColumns(made)
     problems = F.filter(F.array(*_problems(contract)), lambda problem: problem.isNotNull())
     found = found.withColumn("problems", problems)
-    return found.withColumn("columns", F.array_compact(F.transform("problems", lambda p: p["column"]))).withColumn(
-        "reasons", F.transform("problems", lambda p: p["reason"])
-    )
+    return found.withColumn(
+        "columns", F.array_compact(F.transform("problems", lambda p: p["column"]))
+    ).withColumn("reasons", F.transform("problems", lambda p: p["reason"]))
 
 
 def _clean(column: CleanColumn) -> Column:
@@ -70,7 +75,9 @@ def _clean(column: CleanColumn) -> Column:
     value = values[0]
     if column.strip_prefix:
         rest = F.substring(value, len(column.strip_prefix) + 1, 2**31 - 1)
-        value = F.when(value.startswith(column.strip_prefix), F.when(_trim(rest) != "", rest)).otherwise(value)
+        value = F.when(value.startswith(column.strip_prefix), F.when(_trim(rest) != "", rest)).otherwise(
+            value
+        )
     if column.null_markers:
         value = F.when(_trim(value).isin(*column.null_markers), F.lit(None)).otherwise(value)
     return _count(value) if column.rule == "count" else value
@@ -105,7 +112,12 @@ def _field_problem(field: Field) -> Column:
     empty = (kind == "VOID") | blank
     reason = F.when(kind.isNull(), F.lit("missing") if field.required else F.lit(None))
     reason = reason.when(empty, F.lit(None) if field.nullable else F.lit("is NULL and must not be"))
-    reason = reason.when(value.isNull(), F.concat(_shown(kind, text), F.lit(f" is not a{'n' if field.wire == 'int' else ''} {KINDS[field.wire]}")))
+    reason = reason.when(
+        value.isNull(),
+        F.concat(
+            _shown(kind, text), F.lit(f" is not a{'n' if field.wire == 'int' else ''} {KINDS[field.wire]}")
+        ),
+    )
     outside = F.lit(False)
     if field.minimum is not None:
         outside = outside | (value < field.minimum)
@@ -119,8 +131,14 @@ def _field_problem(field: Field) -> Column:
 def _count_problem(column: CleanColumn) -> Column:
     (name,) = column.sources
     text, value = F.col(f"text_{name}"), F.col(f"value_{name}")
-    unread = value.isNotNull() & F.col(f"clean_{column.name}").isNull() & ~_trim(value).isin(*column.null_markers)
-    reason = F.concat(F.lit(f"{name}: "), _shown(F.col(f"kind_{name}"), text), F.lit(f" is not a {column.type} (digits, then k or M)"))
+    unread = (
+        value.isNotNull() & F.col(f"clean_{column.name}").isNull() & ~_trim(value).isin(*column.null_markers)
+    )
+    reason = F.concat(
+        F.lit(f"{name}: "),
+        _shown(F.col(f"kind_{name}"), text),
+        F.lit(f" is not a {column.type} (digits, then k or M)"),
+    )
     return F.when(unread, _problem(F.lit(name), reason))
 
 
@@ -129,24 +147,43 @@ def _shown(kind: Column, text: Column) -> Column:
     return F.when(kind == "STRING", F.concat(F.lit("'"), cut, F.lit("'"))).otherwise(F.coalesce(cut, kind))
 
 
-def latest_copies(cleaned: DataFrame, ids: DataFrame, contract: Contract) -> DataFrame:
-    """Keep our rows, one an id: the latest by (offset, partition); the dropped copies are counted.
+def settle(cleaned: DataFrame, ids: DataFrame, contract: Contract) -> DataFrame:
+    """Keep one copy of each of our posts, and every line that is no row of anybody; drop other people's rows.
 
-    A copy at an offset that was not acknowledged to us for this id is a foreign double, whichever copy wins. An id
-    that was read once has no double, wherever it stood.
+    The latest copy by (offset, partition) wins. A copy at an offset not acknowledged for this id is a
+    foreign double, whichever copy wins; an id that was read once has no double, wherever it stood. Columns:
+    ind, post_date, kind (clean, own or foreign), kept (the row), doubles, foreign_doubles.
     """
+    junk = F.when(F.col("ind").isNull(), F.struct("key", "line"))
+    raw = F.when(F.size("reasons") > 0, quotable(F.col("raw"))).alias("raw")
+    kept = F.struct(*(f"clean_{name}" for name in contract.names), "columns", "reasons", raw, "key", "line")
     order = F.struct("offset", "partition", "key", "line")
-    raw = F.when(F.size("reasons") > 0, quotable(F.col("raw")))
-    kept = F.struct(*(f"clean_{name}" for name in contract.names), "columns", "reasons", raw.alias("raw"), "key", "line")
-    ours = cleaned.where(F.col("ind").isNotNull()).join(ids, "ind")
-    known = F.array_contains("acknowledged", F.struct("partition", "offset"))
-    copies = ours.select("ind", "post_date", kept.alias("kept"), order.alias("order"), known.alias("known"))
-    counted = copies.groupBy("ind", "post_date").agg(
+    known = F.coalesce(F.array_contains("acknowledged", F.struct("partition", "offset")), F.lit(False))
+    copies = (
+        cleaned.join(ids, "ind", "left")
+        .where(F.col("post_date").isNotNull() | F.col("ind").isNull())
+        .select(
+            "ind",
+            junk.alias("junk"),
+            "post_date",
+            kept.alias("kept"),
+            order.alias("order"),
+            known.alias("known"),
+        )
+    )
+    counted = copies.groupBy("ind", "junk", "post_date").agg(
         F.max_by("kept", "order").alias("kept"),
         F.count(F.lit(1)).alias("copies"),
         F.count_if(~F.col("known")).alias("unknown"),
     )
-    foreign = F.least("unknown", F.col("copies") - 1)
-    return counted.withColumn("foreign_doubles", foreign.cast("int")).withColumn(
-        "doubles", (F.col("copies") - 1 - foreign).cast("int")
+    foreign = F.least("unknown", F.col("copies") - 1).cast("int")
+    dropped = (F.col("copies") - 1).cast("int")
+    kind = F.when(F.col("ind").isNull(), "foreign").when(F.size("kept.reasons") > 0, "own").otherwise("clean")
+    return counted.select(
+        "ind",
+        "post_date",
+        kind.alias("kind"),
+        "kept",
+        (dropped - foreign).alias("doubles"),
+        foreign.alias("foreign_doubles"),
     )
