@@ -17,6 +17,7 @@ from devstack.engine import job, statement
 from devstack.engine.server import SparkServer
 
 WAIT_FOR_SPARK = 90.0
+FINISH_SECONDS = 20
 _PR_SET_PDEATHSIG = 1
 
 
@@ -54,8 +55,8 @@ def execute(folder: Path, session: str, server: SparkServer) -> int:
         report = _exit_report(leaving)
     except BaseException as error:  # noqa: BLE001 - whatever ends a run is its report
         report = _failure_report(error)
-    _finish(server, session)
     job.write_json(folder / job.OUTCOME, report)
+    _finish()
     return 0 if report["state"] == "SUCCESS" else 1
 
 
@@ -93,14 +94,15 @@ def _is_ours(file: str) -> bool:
     return file.startswith(str(Path(__file__).parent)) or file.startswith("<frozen runpy>")
 
 
-def _finish(server: SparkServer, session: str) -> None:
-    """Run what the script left for its end, then give the server's session back."""
+def _finish() -> None:
+    """Run what the script left for its end, then give the server's session back, within bounds."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(30)
+    signal.alarm(FINISH_SECONDS)
     try:
         atexit._run_exitfuncs()
-        if "pyspark.sql.connect.session" in sys.modules and server.answers():
-            server.release(session)
+        session = sys.modules["pyspark.sql.connect.session"].SparkSession._get_default_session()
+        if session is not None:
+            session.client.release_session()
     except Exception as error:  # noqa: BLE001 - the run's own outcome stands
         print(f"at the end of the run: {type(error).__name__}: {_message(error)}", file=sys.stderr)
     finally:
