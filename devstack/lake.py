@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import IO, Any
 
@@ -48,12 +49,25 @@ def sql(settings: Settings, statement: str, format: str = "table", out: IO[str] 
     if format not in FORMATS:
         raise StackError(f"FORMAT={format} is unknown. Repair: choose from {', '.join(FORMATS)}.")
     writers = {"table": _table, "csv": _csv, "json": _json}
+    with _asking(settings) as client:
+        writers[format](_run(client, statement), out or sys.stdout)
+
+
+def query(settings: Settings, statement: str) -> tuple[list[str], list[Row]]:
+    """Run a statement; return the names of its columns and its rows as text; raises StackError."""
+    with _asking(settings) as client:
+        answer = _run(client, statement)
+        return [column["name"] for column in answer.columns], list(answer.rows())
+
+
+@contextmanager
+def _asking(settings: Settings) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {settings.databricks_token}"}
     with httpx.Client(
         base_url=settings.databricks_url, headers=headers, timeout=90, trust_env=False
     ) as client:
         try:
-            writers[format](_run(client, statement), out or sys.stdout)
+            yield client
         except httpx.TransportError as error:
             raise StackError(
                 f"The Databricks endpoint on {settings.databricks_url} does not answer ({error}). "
