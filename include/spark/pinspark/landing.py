@@ -29,7 +29,7 @@ def read_lines(spark: SparkSession, keys: list[str]) -> DataFrame:
     if not keys:
         return spark.createDataFrame([], "key STRING, partition INT, line INT, offset BIGINT, raw STRING")
     path = F.col("_metadata.file_path")
-    lines = F.split("value", "\n")
+    lines = F.when(F.is_valid_utf8("value"), F.split("value", "\n")).otherwise(_split_bytes(F.col("value")))
     ended = F.when(F.element_at(lines, -1) == "", F.slice(lines, 1, F.size(lines) - 1)).otherwise(lines)
     return (
         spark.read.text(keys, wholetext=True)
@@ -42,6 +42,12 @@ def read_lines(spark: SparkSession, keys: list[str]) -> DataFrame:
             "raw",
         )
     )
+
+
+def _split_bytes(text: Column) -> Column:
+    """Split without decoding: `split` alone would replace the bytes that are no UTF-8."""
+    lines = F.split(F.decode(text.cast("binary"), "ISO-8859-1"), "\n")
+    return F.transform(lines, lambda line: F.encode(line, "ISO-8859-1").cast("string"))
 
 
 def read_ids(spark: SparkSession, path: str) -> DataFrame:

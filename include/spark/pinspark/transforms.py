@@ -96,8 +96,9 @@ def _count(text: Column) -> Column:
 
 def _problems(contract: Contract) -> list[Column]:
     row = F.when(F.col("fault").isNotNull(), _problem(F.lit(None), F.concat(F.lit("row: "), "fault")))
-    fields = [F.when(F.col("doc").isNotNull(), _field_problem(field)) for field in contract.fields.values()]
-    counts = [_count_problem(column) for column in contract.columns if column.rule == "count"]
+    readable = F.col("doc").isNotNull() & F.col("ind").isNotNull()
+    fields = [F.when(readable, _field_problem(field)) for field in contract.fields.values()]
+    counts = [F.when(readable, _count_problem(c)) for c in contract.columns if c.rule == "count"]
     return [row, *fields, *counts]
 
 

@@ -1,0 +1,49 @@
+"""One Spark Connect server and one lake with schemas and tables for all tests of include/."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pinspark.session import session
+from tests.include.connect_server import connect_server
+
+SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Quoted schema names, as the jobs are given them; they start with a digit on purpose."""
+
+    stage: str = "`12e8_stage`"
+    silver: str = "`12e8_silver`"
+    gold: str = "`12e8_gold`"
+    ops: str = "`12e8_ops`"
+
+    def render(self, path: Path) -> str:
+        """Fill in the template variables of a SQL file; an unknown one fails."""
+        return re.sub(r"\{\{ (\w+) \}\}", lambda found: str(getattr(self, found[1])), path.read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    with connect_server(tmp_path_factory.mktemp("connect")) as url:
+        os.environ["SPARK_REMOTE"] = url
+        started = session()
+        yield started
+        started.stop()
+        del os.environ["SPARK_REMOTE"]
+
+
+@pytest.fixture(scope="session")
+def lake(spark: SparkSession) -> Lake:
+    made = Lake()
+    for schema in (made.stage, made.silver, made.gold, made.ops):
+        spark.sql(f"CREATE SCHEMA {schema}")
+    for path in (*sorted((SQL / "silver").glob("*.sql")), *sorted((SQL / "serving").glob("*.sql"))):
+        spark.sql(made.render(path))
+    return made
