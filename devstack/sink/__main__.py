@@ -44,11 +44,10 @@ def run(config: SinkConfig, bootstrap: str, ready_file: Path | None) -> int:
     store = Store(config)
     store.check()
     sink = Sink(config, store, connect(config, bootstrap))
-    sink.subscribe()
     if ready_file is not None:
         ready_file.parent.mkdir(parents=True, exist_ok=True)
         ready_file.write_text(f"{os.getpid()}\n")
-    log.info("reading %s into s3://%s", ", ".join(config.topics), config.bucket)
+    log.info("reading %s into s3://%s", config.topics_regex or ", ".join(config.topics), config.bucket)
     try:
         while not stopping:
             sink.step()

@@ -16,24 +16,25 @@ from devstack.sink.store import HeldError, Store, StoreError
 log = logging.getLogger("sink")
 Slot = tuple[str, int]
 POLL_SECONDS = 0.1
+DISCOVER_SECONDS = 1.0
 WRITERS = 4
 
 
 def consumer_settings(config: SinkConfig, bootstrap: str) -> dict[str, Any]:
-    """Return librdkafka's settings; a static member comes back after a crash without a rebalance."""
+    """Return librdkafka's settings; the group keeps the committed offsets, nobody ever joins it.
+
+    One process reads all partitions, so it takes them by itself: after a crash it goes on at once and sees a
+    topic that was made meanwhile. (A returning static member gets its old partitions only; a dynamic one
+    waits until its predecessor's session has timed out.)
+    """
     return {
         "bootstrap.servers": bootstrap,
         "group.id": f"connect-{config.name}",
-        "group.instance.id": f"{config.name}-0",
         "client.id": config.name,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
         "isolation.level": "read_uncommitted",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": 10000,
-        "heartbeat.interval.ms": 2000,
-        "topic.metadata.refresh.interval.ms": 1000,
         "reconnect.backoff.max.ms": 1000,
         "queued.max.messages.kbytes": 16384,
         "fetch.error.backoff.ms": 100,
@@ -57,17 +58,14 @@ class Sink:
         self.config, self.store, self.consumer, self.clock = config, store, consumer, clock
         self.buffers: dict[Slot, PartitionBuffer] = {}
         self.next_flush = clock() + config.flush_seconds
+        self.next_discovery = clock()
         self.failures = 0
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="put")
 
-    def subscribe(self) -> None:
-        """Join the group."""
-        self.consumer.subscribe(
-            list(self.config.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
-        )
-
     def step(self) -> None:
         """Consume what there is and write what is due."""
+        if self.clock() >= self.next_discovery:
+            self._discover()
         paused = self.failures > 0
         wait = max(0.0, min(POLL_SECONDS, self.next_flush - self.clock()))
         self._take(self.consumer.consume(1 if paused else 500, timeout=wait))
@@ -186,41 +184,44 @@ class Sink:
         held = {start for start in starts if start >= resume}
         return PartitionBuffer(resume, held, self.config.max_records, self.config.skip_null)
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Place every new partition at its committed offset, or where the bucket's object begins."""
-        placed = []
-        for committed in consumer.committed(partitions, timeout=30):
-            slot = (committed.topic, committed.partition)
-            low, _ = consumer.get_watermark_offsets(committed, timeout=10)
-            buffer = self._patiently(slot, max(low, committed.offset))
-            self.buffers[slot] = buffer
-            placed.append(TopicPartition(*slot, buffer.next_offset))
-            log.info("assigned %s[%d] at offset %d", *slot, buffer.next_offset)
-        consumer.incremental_assign(placed)
+    def _discover(self) -> None:
+        """Take new partitions and give up those that are gone; what fails is tried again in a second."""
+        self.next_discovery = self.clock() + DISCOVER_SECONDS
+        try:
+            listed = self.consumer.list_topics(timeout=5).topics
+            found = {
+                (name, partition)
+                for name, topic in listed.items()
+                if topic.error is None and self.config.wants(name)
+                for partition in topic.partitions
+            }
+            gone, new = set(self.buffers) - found, sorted(found - set(self.buffers))
+            if not gone and not new:
+                return
+            placed = self._place(new) if new else {}
+        except (KafkaException, StoreError) as error:
+            log.warning("looking for topics: %s", error)
+            return
+        for slot in gone:
+            self.buffers[slot].close()
+        self._write(due=False)
+        for slot in gone:
+            log.info("gave up %s[%d]", *slot)
+            del self.buffers[slot]
+        self.buffers |= placed
+        self.consumer.assign([TopicPartition(*slot, held.next_offset) for slot, held in self.buffers.items()])
         if self.failures:
-            consumer.pause(placed)
+            self.consumer.pause(self.consumer.assignment())
 
-    def _patiently(self, slot: Slot, position: int) -> PartitionBuffer:
-        """Retry for half a minute; then stop, so that the supervisor starts anew with nothing lost."""
-        for attempt in range(7):
-            try:
-                return self._buffer(slot, position)
-            except StoreError as error:
-                log.warning("%s", error)
-                time.sleep(min(8.0, 0.25 * 2**attempt))
-        return self._buffer(slot, position)
-
-    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for buffer in self.buffers.values():
-            buffer.close()
-        self._write(due=True)
-        self._lost(consumer, partitions)
-
-    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for gone in partitions:
-            self.buffers.pop((gone.topic, gone.partition), None)
-            log.info("gave up %s[%d]", gone.topic, gone.partition)
-        consumer.incremental_unassign(partitions)
+    def _place(self, slots: list[Slot]) -> dict[Slot, PartitionBuffer]:
+        """Begin each partition at its committed offset, or where the bucket's object begins."""
+        placed = {}
+        for committed in self.consumer.committed([TopicPartition(*slot) for slot in slots], timeout=10):
+            slot = (committed.topic, committed.partition)
+            low, _ = self.consumer.get_watermark_offsets(TopicPartition(*slot), timeout=10)
+            placed[slot] = self._buffer(slot, max(low, committed.offset))
+            log.info("reading %s[%d] from offset %d", *slot, placed[slot].next_offset)
+        return placed
 
 
 def connect(config: SinkConfig, bootstrap: str) -> Consumer:

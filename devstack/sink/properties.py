@@ -11,7 +11,6 @@ CONFLUENT = "io.confluent.connect.s3.S3SinkConnector"
 BYTES = "org.apache.kafka.connect.converters.ByteArrayConverter"
 PLACEHOLDER = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*(?::\s*([\w=|-]+)\s*)?\}\}")
-FOREIGN_REGEX = re.compile(r"\\[A-Za-z]|\(\?|[*+?]\?")
 
 
 class PropertiesError(Exception):
@@ -24,6 +23,7 @@ class SinkConfig:
 
     name: str
     topics: tuple[str, ...]
+    topics_regex: str | None
     bucket: str
     region: str
     endpoint: str | None
@@ -34,6 +34,10 @@ class SinkConfig:
     max_records: int
     flush_seconds: float
     skip_null: bool
+
+    def wants(self, topic: str) -> bool:
+        """Tell whether a topic is to be read."""
+        return topic in self.topics or bool(self.topics_regex and re.fullmatch(self.topics_regex, topic))
 
     def key(self, topic: str, partition: int, offset: int) -> str:
         """Name the object that starts at an offset; with the zero padding names sort as offsets do."""
@@ -155,37 +159,30 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> SinkConfig
     return config
 
 
-def _topics(reader: Reader) -> tuple[str, ...]:
-    """Return topic names, or one regular expression in librdkafka's form (it begins with ^)."""
+def _topics(reader: Reader) -> tuple[tuple[str, ...], str | None]:
+    """Return the topics' names, or one regular expression that a whole name must match."""
     names, regex = reader.get("topics"), reader.get("topics.regex")
     if (names is None) == (regex is None):
         reader.problems.append("give either topics or topics.regex")
-        return ()
-    if names is not None:
-        return tuple(name.strip() for name in names.split(",") if name.strip())
     try:
         re.compile(regex or "")
     except re.error as error:
         reader.problems.append(f"topics.regex={regex} is no regular expression: {error}")
-    if FOREIGN_REGEX.search(regex or ""):
-        reader.problems.append(
-            f"topics.regex={regex} may hold no classes like \\d, lazy repeats or (?...) groups"
-        )
-    return (f"^({regex})$",)
+    return tuple(name.strip() for name in (names or "").split(",") if name.strip()), regex
 
 
-def _common(reader: Reader) -> tuple[str, tuple[str, ...]]:
-    """Check what both connectors share; return the name and the topics."""
+def _common(reader: Reader) -> tuple[str, tuple[str, ...], str | None]:
+    """Check what both connectors share; return the name, the topics and their regular expression."""
     name = reader.need("name")
     reader.whole("tasks.max", 1)
     for converter in ("key.converter", "value.converter"):
         reader.only(converter, BYTES, "(none)", "any other one prints the JSON anew")
     reader.only("consumer.override.auto.offset.reset", "earliest", "earliest", "records would be skipped")
-    return name, _topics(reader)
+    return name, *_topics(reader)
 
 
 def _aiven(reader: Reader) -> SinkConfig:
-    name, topics = _common(reader)
+    name, topics, regex = _common(reader)
     raw = "only csv with the one unencoded field `value` writes the value's bytes as they are"
     reader.only("format.output.type", "csv", "csv", f"{raw}; jsonl writes base64 or prints the numbers anew")
     reader.only("format.output.fields", "value", "value", raw)
@@ -199,6 +196,7 @@ def _aiven(reader: Reader) -> SinkConfig:
     return SinkConfig(
         name=name,
         topics=topics,
+        topics_regex=regex,
         bucket=reader.need("aws.s3.bucket.name"),
         region=reader.get("aws.s3.region", "us-east-1") or "",
         endpoint=reader.get("aws.s3.endpoint"),
@@ -240,7 +238,7 @@ def _template(reader: Reader, prefix: str) -> str:
 
 
 def _confluent(reader: Reader) -> SinkConfig:
-    name, topics = _common(reader)
+    name, topics, regex = _common(reader)
     raw = "it writes the value's bytes as they are, one value a line"
     reader.only("format.class", "io.confluent.connect.s3.format.bytearray.ByteArrayFormat", "(none)", raw)
     reader.only("format.bytearray.extension", ".json", ".bin", "the keys end with .json")
@@ -262,6 +260,7 @@ def _confluent(reader: Reader) -> SinkConfig:
     return SinkConfig(
         name=name,
         topics=topics,
+        topics_regex=regex,
         bucket=reader.need("s3.bucket.name"),
         region=reader.get("s3.region", "us-west-2") or "",
         endpoint=reader.get("store.url"),

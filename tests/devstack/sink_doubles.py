@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from confluent_kafka import TopicPartition
@@ -20,7 +21,7 @@ class Crash(BaseException):
 def config(max_records: int = 5, *, skip_null: bool = False) -> SinkConfig:
     template = "topics/{topic}/partition={partition}/{topic}+{partition}+{start_offset}.json"
     return SinkConfig(
-        "sink", ("^u[.].*$",), "b", "r", None, None, None, template, 20, max_records, 1.0, skip_null
+        "sink", (), "u[.].*", "b", "r", None, None, None, template, 20, max_records, 1.0, skip_null
     )
 
 
@@ -102,18 +103,22 @@ class FakeConsumer:
         self.paused = False
         self.closed = False
         self.batch = 3
-        self._on_assign: Any = None
+        self.topic_is_there = True
+        self.assigned: list[TopicPartition] = []
 
-    def subscribe(self, topics: list[str], *, on_assign: Any, on_revoke: Any, on_lost: Any) -> None:
-        del topics, on_revoke, on_lost
-        self._on_assign = on_assign
+    def list_topics(self, timeout: float) -> Any:
+        del timeout
+        topic = SimpleNamespace(error=None, partitions={0: None})
+        return SimpleNamespace(topics={TOPIC: topic, "other": topic} if self.topic_is_there else {})
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned = partitions
+        for partition in partitions:
+            self.position = partition.offset
 
     def consume(self, count: int, timeout: float) -> list[Message]:
-        if self._on_assign:
-            assigned, self._on_assign = self._on_assign, None
-            assigned(self, [TopicPartition(TOPIC, 0)])
         self.clock.now += max(timeout, 0.01)
-        if self.paused:
+        if self.paused or not self.assigned:
             return []
         offsets = [offset for offset in sorted(self.log.values) if offset >= self.position]
         taken = offsets[: min(count, self.batch)]
@@ -129,14 +134,8 @@ class FakeConsumer:
         del partition, timeout
         return (min(self.log.values, default=0), max(self.log.values, default=-1) + 1)
 
-    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
-        self.position = partitions[0].offset
-
-    def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
-        del partitions
-
     def assignment(self) -> list[TopicPartition]:
-        return [TopicPartition(TOPIC, 0)]
+        return self.assigned
 
     def pause(self, partitions: list[TopicPartition]) -> None:
         del partitions

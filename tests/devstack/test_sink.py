@@ -1,9 +1,13 @@
 """The sink loses nothing and writes nothing twice, wherever it is killed and wherever it is moved back to."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devstack.sink.consumer import Sink
+from devstack.sink.store import StoreError
 from tests.devstack.sink_doubles import TOPIC, Bucket, Clock, Crash, FakeConsumer, Log, Value, config
 
 VALUES = st.one_of(
@@ -25,7 +29,6 @@ class Rig:
     def start(self) -> None:
         self.consumer = FakeConsumer(self.log, self.clock)
         self.sink = Sink(self.config, self.bucket, self.consumer, self.clock)  # type: ignore[arg-type]
-        self.sink.subscribe()
 
     def run(self, seconds: float = 200.0) -> None:
         """Step until everything is committed; start anew after each crash."""
@@ -169,6 +172,34 @@ def test_an_outage_of_the_bucket_pauses_and_loses_nothing() -> None:
     rig.run()
     assert not rig.consumer.paused
     assert rig.landed() == rig.expected()
+
+
+def test_a_topic_that_comes_later_is_read_and_one_that_goes_is_given_up() -> None:
+    rig = Rig(dict(enumerate(JSON[:2])))
+    rig.consumer.topic_is_there = False
+    rig.run(3)
+    assert rig.consumer.assigned == []
+    rig.consumer.topic_is_there = True
+    rig.run()
+    assert rig.landed() == rig.expected()
+    rig.consumer.topic_is_there = False
+    rig.clock.now += 2
+    rig.sink.step()
+    assert rig.consumer.assigned == []
+
+
+def test_a_bucket_that_cannot_be_listed_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(dict(enumerate(JSON[:2])))
+    monkeypatch.setattr(rig.bucket, "starts", raise_store_error)
+    rig.run(3)
+    assert rig.bucket.objects == {}
+    monkeypatch.undo()
+    rig.run()
+    assert rig.landed() == rig.expected()
+
+
+def raise_store_error(*args: object) -> Iterator[int]:
+    raise StoreError("503 Slow Down")
 
 
 def test_a_stopped_sink_writes_what_waits() -> None:

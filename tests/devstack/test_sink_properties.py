@@ -29,7 +29,7 @@ def test_the_aiven_example_names_objects_with_twenty_digits() -> None:
     config = load(CONNECT / "s3-sink.properties", GIVEN)
     assert config.key(TOPIC, 2, 1234) == f"topics/{TOPIC}/partition=2/{TOPIC}+2+00000000000000001234.json"
     assert (config.max_records, config.flush_seconds, config.skip_null) == (1000, 1.0, False)
-    assert config.topics == ("^(12e834567890[.].*)$",)
+    assert [config.wants(name) for name in (TOPIC, f"x{TOPIC}", "12e834567890pin")] == [True, False, False]
     assert (config.bucket, config.endpoint) == ("user-12e834567890-bucket", "http://127.0.0.1:29900")
 
 
@@ -68,7 +68,6 @@ def test_without_an_endpoint_and_keys_the_sink_asks_aws_itself() -> None:
         ("offset.flush.interval.ms", "soon", "offset.flush.interval.ms=soon must be a whole number"),
         ("file.max.records", "0", "at least 1"),
         ("topics.regex", "(", "no regular expression"),
-        ("topics.regex", r"pin\\d+", "may hold no classes"),
         ("topics", "one", "either topics or topics.regex"),
         ("flush.size", "1000", "flush.size is not a property this sink knows"),
         ("connector.class", "org.example.Sink", "connector.class=org.example.Sink must be"),
@@ -106,6 +105,14 @@ def test_properties_of_confluent_that_would_break_the_pipeline_are_refused(
     tmp_path: Path, name: str, value: str | None, said: str
 ) -> None:
     assert said in problems(tmp_path, "s3-sink.confluent.properties", (name, value))
+
+
+def test_topics_may_be_listed(tmp_path: Path) -> None:
+    path = tmp_path / "sink.properties"
+    text = (CONNECT / "s3-sink.properties").read_text()
+    path.write_text(text.replace("topics.regex=${env:PINFLOW_USER_ID}[.].*", "topics=one, two"))
+    config = load(path, GIVEN)
+    assert [config.wants(name) for name in ("one", "two", "three")] == [True, True, False]
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
