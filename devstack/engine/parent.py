@@ -25,6 +25,7 @@ from devstack.engine.server import REPAIR, SparkServer
 TICK = 0.5
 GRACE = 3.0
 REFUSALS = 2
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
 @dataclass
@@ -144,13 +145,16 @@ class Parent:
     def _fork(self, work: Callable[[], int], folder: Path) -> int:
         """Run `work` in a process of its own; its return value is the exit status."""
         sys.stdout.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # a child must not meet a signal with our handlers
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
             return pid
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             child.detach(folder)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
             status = work()
         except BaseException:  # noqa: BLE001 - nothing of the child may reach the parent's code
             traceback.print_exc()

@@ -62,7 +62,7 @@ class Workspace:
 
     def body(self, script: str, *parameters: str, name: str = "script.py", **more: Any) -> dict[str, Any]:
         """Return a submit body of one task that runs this script."""
-        uri = self.put(name, script)
+        uri = self.put(f"{time.time_ns()}/{name}", script)
         task = {
             "task_key": "main",
             "spark_python_task": {"python_file": uri, "parameters": list(parameters)},
@@ -120,7 +120,9 @@ class Workspace:
     def statement(self, sql: str, **more: Any) -> dict[str, Any]:
         """Run a statement to its end."""
         body = {"statement": sql, "warehouse_id": "local", "wait_timeout": "50s", **more}
-        answer: dict[str, Any] = self.http.post("/api/2.0/sql/statements", json=body).raise_for_status().json()
+        answer: dict[str, Any] = (
+            self.http.post("/api/2.0/sql/statements", json=body).raise_for_status().json()
+        )
         return answer
 
 

@@ -4,8 +4,9 @@ import io
 
 import httpx
 import pytest
-from tests.devstack.databricks.conftest import Workspace
 from databricks.sdk.errors import AlreadyExists, BadRequest, NotFound
+
+from tests.devstack.databricks.conftest import Workspace
 
 VOLUME = "/Volumes/main/default/code"
 

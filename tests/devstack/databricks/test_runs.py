@@ -9,9 +9,10 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.devstack.databricks.conftest import Workspace
-from databricks.sdk.errors import InvalidParameterValue
+from databricks.sdk.errors import ResourceDoesNotExist
 from databricks.sdk.service import compute, jobs
+
+from tests.devstack.databricks.conftest import Workspace
 
 
 def _wheel(version: str) -> bytes:
@@ -198,7 +199,7 @@ def test_the_sdk_submits_waits_and_lists(light: Workspace) -> None:
     assert light.sdk.jobs.get_run_output(run.tasks[0].run_id).logs == "from the sdk\n"
     assert next(iter(light.sdk.jobs.list_runs())).run_id == run.run_id
     light.sdk.jobs.delete_run(run.run_id)
-    with pytest.raises(InvalidParameterValue, match="does not exist"):
+    with pytest.raises(ResourceDoesNotExist):
         light.sdk.jobs.get_run(run.run_id)
 
 
@@ -225,7 +226,9 @@ def test_lists_are_paged_and_filtered(light: Workspace) -> None:
 
 
 def test_runs_go_on_while_the_endpoint_restarts(light: Workspace) -> None:
-    waits = "import sys, time, pathlib\nprint('on', flush=True)\nwhile not pathlib.Path(sys.argv[1]).exists(): "
+    waits = (
+        "import sys, time, pathlib\nprint('on', flush=True)\nwhile not pathlib.Path(sys.argv[1]).exists(): "
+    )
     gate = light.settings.state_dir / "gate"
     run_id = light.submit(light.body(waits + "time.sleep(.05)\nprint('off')", str(gate), name="gate.py"))
     light.until_logged(run_id, "on")
@@ -237,12 +240,21 @@ def test_runs_go_on_while_the_endpoint_restarts(light: Workspace) -> None:
 
 
 def test_the_page_shows_state_parameters_and_log_as_text(light: Workspace) -> None:
-    script = "import sys\nprint('<b>' + sys.argv[1])\nprint('aside', file=sys.stderr)\nraise SystemExit('<i>no')"
+    script = (
+        "import sys\nprint('<b>' + sys.argv[1])\nprint('aside', file=sys.stderr)\nraise SystemExit('<i>no')"
+    )
     run_id = light.submit(light.body(script, "<script>alert(1)</script>", name="page.py"))
     run = light.wait(run_id)
     page = light.http.get(run["run_page_url"])
     assert page.status_code == 200
-    for text in ("&lt;script&gt;alert(1)", "&lt;b&gt;&lt;script", "aside", "&lt;i&gt;no", "FAILED", "page.py"):
+    for text in (
+        "&lt;script&gt;alert(1)",
+        "&lt;b&gt;&lt;script",
+        "aside",
+        "&lt;i&gt;no",
+        "FAILED",
+        "page.py",
+    ):
         assert text in page.text
     assert "<script>" not in page.text
     assert 'http-equiv="refresh"' not in page.text
