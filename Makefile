@@ -44,7 +44,7 @@ status: ## show services, ports and memory
 logs: ## show the ends of the services' logs
 	@$(WHEN_SET_UP) $(STACK) logs
 
-seed: setup ## fill the source database: [POSTS=11154] [SPAN=2017-10-20..2022-10-30] [RANDOM_SEED=0]
+seed: setup ## fill the source database: [POSTS=11154] [SPAN=2017-10-20..2022-10-18] [RANDOM_SEED=1]
 	@$(STACK) seed $(if $(POSTS),--posts $(call quote,$(POSTS))) $(if $(SPAN),--span $(call quote,$(SPAN))) \
 	  $(if $(RANDOM_SEED),--random-seed $(call quote,$(RANDOM_SEED)))
 

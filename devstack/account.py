@@ -46,12 +46,15 @@ def fallback_dir(home: Path) -> Path:
 
 
 def reachable_home(home: Path) -> Path:
-    """Return `home`, or where that account cannot go there, root's own folder under /var/tmp."""
-    if reachable(home):
-        return home
-    folder = fallback_dir(home)
-    folder.mkdir(mode=0o755, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+    """Name `home`, or where that account cannot go there, root's own folder under /var/tmp."""
+    return home if reachable(home) else fallback_dir(home)
+
+
+def make_home(home: Path) -> Path:
+    """Make the folder that `reachable_home` names, and refuse somebody else's."""
+    folder = reachable_home(home)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if folder != home and (folder.is_symlink() or folder.stat().st_uid != os.geteuid()):
         raise StackError(f"{folder} belongs to somebody else. Repair: remove it, then run it again.")
     return folder
 
@@ -63,8 +66,8 @@ def data_path(settings: Settings, name: str) -> Path:
 
 def data_dir(settings: Settings, name: str) -> Path:
     """Return the data folder of a database, made and given to its account."""
-    folder = data_path(settings, name)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = make_home(settings.state_dir) / name
+    folder.mkdir(mode=0o700, exist_ok=True)
     give(folder)
     return folder
 

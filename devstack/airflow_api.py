@@ -82,6 +82,10 @@ class Backfill:
     completed: bool
 
 
+class BackfillActiveError(StackError):
+    """Another backfill of the DAG is not completed yet."""
+
+
 class BackfillOptions(TypedDict, total=False):
     """What else a backfill can be told."""
 
@@ -251,7 +255,7 @@ class AirflowApi:
         }
         answer = self._call("POST", "/backfills", json=body, expected=(409,))
         if answer.status_code == httpx.codes.CONFLICT:
-            raise StackError(
+            raise BackfillActiveError(
                 f"A backfill of {dag_id} is active: {', '.join(self.active_backfills(dag_id))}. "
                 "Repair: wait until it ends or cancel it there; Airflow runs one backfill a DAG at a time."
             )

@@ -147,7 +147,7 @@ def announce(stale: list[str]) -> None:
     free = shutil.disk_usage(str(REPO)).free / 1e9
     say(
         f"set-up: downloads up to {wheels + jars} MB: {wheels} MB of Python packages into {VENV} "
-        f"and {jars} MB of jars into {cache_dir()}\n"
+        f"and {jars} MB of jars into {cache_dir()}; what uv's cache holds is not fetched again\n"
         f"set-up: the stack needs {MEMORY_GIGABYTES} GB of memory and {DISK_GIGABYTES} GB of disk "
         f"({free:.0f} GB are free); no root, nothing outside these folders"
     )

@@ -45,8 +45,8 @@ def unpack(settings: Settings) -> None:
     target = _unpacked(settings)
     if target.is_dir():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix="unpack-"))
+    home = account.make_home(settings.cache_dir)
+    folder = Path(tempfile.mkdtemp(dir=home, prefix="unpack-"))
     with zipfile.ZipFile(jars.single(settings, "mariadb")) as jar:
         for entry in jar.infolist():
             inner = re.search(r"/(bin/mariadbd|share/.*[^/])$", entry.filename)

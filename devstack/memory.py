@@ -99,8 +99,10 @@ def main() -> None:
     settings = Settings()
     sampler = Sampler(settings)
     while True:
+        begun = time.process_time()
         _sample_once(settings, sampler)
-        time.sleep(INTERVAL)
+        # a busy machine with large processes makes a sample dear: never more than a fiftieth of a core
+        time.sleep(max(INTERVAL, 50 * (time.process_time() - begun)))
 
 
 def service(settings: Settings) -> Service:

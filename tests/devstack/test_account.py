@@ -44,4 +44,12 @@ def test_a_fallback_folder_of_somebody_else_is_refused(open_dir, monkeypatch):
     account.fallback_dir(home).mkdir()
     os.chown(account.fallback_dir(home), 65534, 65534)
     with pytest.raises(StackError, match=r"belongs to somebody else\. Repair:"):
-        account.reachable_home(home)
+        account.make_home(home)
+
+
+def test_describing_services_makes_no_folder_outside_the_state(open_dir, monkeypatch):
+    home = open_dir / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setattr(account, "FALLBACK", open_dir)
+    account.data_path(Settings(state_dir=home / "state"), "mysql")
+    assert list(open_dir.iterdir()) == [home]

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from devstack import runs
-from devstack.airflow_api import Run, Task
+from devstack.airflow_api import Backfill, BackfillActiveError, Run, Task
 from devstack.errors import StackError
 
 START = datetime(2022, 10, 15, 12, 0, 0, tzinfo=UTC)
@@ -80,3 +80,35 @@ def test_an_unknown_reprocess_is_refused():
         StackError, match=r"REPROCESS=all is unknown\. Repair: choose from none, failed, completed"
     ):
         runs.backfill(None, "2022-10-15", "2022-10-15", reprocess="all")
+
+
+class Backfills:
+    """A DAG whose last backfill is not closed for a while."""
+
+    def __init__(self, refusals, active):
+        self.refusals = refusals
+        self.active = active
+
+    def create_backfill(self, dag_id, first, last, **options):
+        if self.refusals:
+            self.refusals -= 1
+            raise BackfillActiveError("active")
+        return Backfill(2, dag_id, False)
+
+    def runs(self, dag_id, **filters):
+        return self.active
+
+
+SPAN = (date(2022, 10, 15), date(2022, 10, 15))
+
+
+def test_an_ended_backfill_that_is_not_closed_yet_is_waited_for(monkeypatch):
+    monkeypatch.setattr(runs, "POLL_SECONDS", 0)
+    said = []
+    assert runs._create_backfill(Backfills(3, []), SPAN, {}, said.append).id == 2
+    assert said == ["waiting for Airflow to close the last backfill"]
+
+
+def test_a_backfill_that_still_runs_is_not_waited_for():
+    with pytest.raises(BackfillActiveError):
+        runs._create_backfill(Backfills(3, [run("running")]), SPAN, {}, lambda _: None)
