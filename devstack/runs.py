@@ -103,7 +103,8 @@ def failure_text(api: AirflowApi, run: Run) -> str:
         link = api.run_link(run.dag_id, run.run_id)
         return f"Run {run.run_id} of {run.dag_id} {run.state} without a failed task. Repair: look at {link}."
     first = failed[0]
-    lines = "\n    ".join(api.log(run.dag_id, run.run_id, first)[-LOG_LINES:])
+    log = [line for line in api.log(run.dag_id, run.run_id, first) if not line.startswith("::")]
+    lines = "\n    ".join(log[-LOG_LINES:])
     others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
     link = api.task_link(run.dag_id, run.run_id, first)
     return (
