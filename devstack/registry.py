@@ -25,11 +25,7 @@ def services(settings: Settings) -> dict[str, Service]:
     """Describe every service of the stack."""
     found: list[Service] = []
     for module in FACTORIES.values():
-        try:
-            part = import_module(module)
-            getattr(part, "services", None) or part.service
-        except (ModuleNotFoundError, AttributeError):
-            continue
+        part = import_module(module)
         found += part.services(settings) if hasattr(part, "services") else [part.service(settings)]
     return {service.name: service for service in found}
 
