@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from devstack.databricks import faults
 from devstack.databricks.engine import Engine, LostError
@@ -46,6 +46,12 @@ class Order(BaseModel):
     format: Literal["JSON_ARRAY"] = "JSON_ARRAY"
     wait_timeout: str = "10s"
     on_wait_timeout: Literal["CONTINUE", "CANCEL"] = "CONTINUE"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        """Take null for absent, as the provider writes what it was not given."""
+        return {name: item for name, item in value.items() if item is not None}
 
     @field_validator("wait_timeout")
     @classmethod

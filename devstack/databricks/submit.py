@@ -113,7 +113,9 @@ class Submission(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_single_task(cls, value: Any) -> Any:
-        """Accept the older form, whose one task is written at the top."""
+        """Take null for absent, and accept the older form, whose one task is written at the top."""
+        if isinstance(value, dict):
+            value = {name: item for name, item in value.items() if item is not None}
         if isinstance(value, dict) and "tasks" not in value and any(name.endswith("_task") for name in value):
             task = {name: value[name] for name in value if name in _TASK_FIELDS or name.endswith("_task")}
             return {**value, "tasks": [{"task_key": "main", **task}]}

@@ -3,6 +3,7 @@
 import atexit
 import ctypes
 import importlib.metadata
+import logging
 import os
 import runpy
 import signal
@@ -43,6 +44,7 @@ def detach(folder: Path) -> None:
 def execute(folder: Path, session: str, server: SparkServer) -> int:
     """Do what the folder's job says and report; return the exit status."""
     order = job.read_json(folder / job.JOB) or {}
+    logging.getLogger("SQLQueryContextLogger").disabled = True  # it repeats each error as a page of JSON
     work: Callable[[Path, dict[str, Any]], None] = statement.run if order.get("kind") == "sql" else run_file
     try:
         server.wait(float(order.get("wait_for_spark", WAIT_FOR_SPARK)))

@@ -2,12 +2,11 @@
 
 import json
 import os
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devstack.engine import job
+from devstack.engine.parameters import bind
 from devstack.engine.rows import as_text, column_info
 
 if TYPE_CHECKING:
@@ -28,8 +27,7 @@ def run(folder: Path, order: dict[str, Any]) -> None:
 
     spark = SparkSession.builder.remote(os.environ["SPARK_REMOTE"]).getOrCreate()
     _use(spark, order.get("catalog"), order.get("schema"))
-    arguments = {item["name"]: _argument(item) for item in order.get("parameters", [])}
-    frame = spark.sql(order["statement"], args=arguments or None)
+    frame = spark.sql(bind(order["statement"], order.get("parameters", [])))
     _write(folder, frame, order)
 
 
@@ -40,28 +38,6 @@ def _use(spark: Any, catalog: str | None, schema: str | None) -> None:
         )
     if schema:
         spark.catalog.setCurrentDatabase(schema)
-
-
-def _argument(item: dict[str, Any]) -> Any:
-    """Read a typed parameter, whose value is always given as a string."""
-    value, kind = item.get("value"), str(item.get("type") or "STRING").upper().split("(")[0]
-    if value is None:
-        return None
-    if kind in ("BYTE", "TINYINT", "SHORT", "SMALLINT", "INT", "INTEGER", "LONG", "BIGINT"):
-        return int(value)
-    if kind in ("FLOAT", "DOUBLE"):
-        return float(value)
-    if kind in ("DECIMAL", "NUMERIC", "DEC"):
-        return Decimal(value)
-    if kind == "BOOLEAN":
-        return str(value).lower() == "true"
-    if kind == "DATE":
-        return date.fromisoformat(value)
-    if kind in ("TIMESTAMP", "TIMESTAMP_NTZ"):
-        return datetime.fromisoformat(value)
-    if kind in ("STRING", "CHAR", "VARCHAR"):
-        return str(value)
-    raise ValueError(f"Parameter {item['name']} has the type {kind}. Repair: use a scalar SQL type.")
 
 
 def _write(folder: Path, frame: "DataFrame", order: dict[str, Any]) -> None:

@@ -25,6 +25,8 @@ SPARK = "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getO
 class TaskInstance:
     """As much of a task instance as the provider's operators touch."""
 
+    dag_id, task_id, run_id, try_number, map_index = "dag", "task", "run", 1, -1
+
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}
 
@@ -58,8 +60,7 @@ def _operator(workspace: Workspace, connection: str, script: str, **more: Any) -
 
 def _event(trigger: Any) -> dict[str, Any]:
     async def first() -> Any:
-        async for event in trigger.run():
-            return event.payload
+        return (await anext(trigger.run())).payload
 
     payload: dict[str, Any] = asyncio.run(asyncio.wait_for(first(), 60))
     return payload
@@ -132,11 +133,11 @@ def test_the_statements_operator_runs_sql(connection: str) -> None:
 
 
 def test_the_statement_trigger_waits(connection: str) -> None:
-    operator = _statement(connection, "SELECT count(*) FROM range(200000000)", deferrable=True)
-    try:
+    operator = _statement(connection, "SELECT sum(id % 7) FROM range(10000000000)", deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
         operator.execute({"ti": TaskInstance()})
-    except TaskDeferred as deferred:
-        assert isinstance(deferred.trigger, DatabricksSQLStatementExecutionTrigger)
-        payload = _event(deferred.trigger)
-        assert json.loads(payload["state"])["state"] == "SUCCEEDED"
-        operator.execute_complete({}, payload)
+    trigger = deferred.value.trigger
+    assert isinstance(trigger, DatabricksSQLStatementExecutionTrigger)
+    payload = _event(trigger)
+    assert json.loads(payload["state"])["state"] == "SUCCEEDED"
+    operator.execute_complete({}, payload)
