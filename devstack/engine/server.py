@@ -38,6 +38,6 @@ class SparkServer:
 
     def release(self, session: str) -> None:
         """Interrupt whatever a session still does and forget it; opens a channel, so never in the parent."""
-        from pyspark.sql.connect.client import SparkConnectClient
+        from pyspark.sql.connect.client import SparkConnectClient  # type: ignore[import-not-found,unused-ignore]
 
         SparkConnectClient(self.url(session)).release_session()

@@ -26,7 +26,7 @@ def warm(server: SparkServer) -> int:
 
 
 def _exercise(server: SparkServer) -> None:
-    from pyspark.sql.connect.session import SparkSession
+    from pyspark.sql.connect.session import SparkSession  # type: ignore[import-not-found,unused-ignore]
 
     begun = time.monotonic()
     spark = SparkSession.builder.remote(server.url(str(uuid.uuid4()))).getOrCreate()
