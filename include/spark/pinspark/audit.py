@@ -67,46 +67,44 @@ def _counts(
 ) -> dict[str, Row]:
     """Count everything the rules need in one query: a row a table."""
     width = max(len(contract.quality) for contract in contracts.values())
-    counted = [
-        _count_table(spark, manifest, contracts[manifest.table], stage, width) for manifest in manifests
-    ]
-    rows = reduce(DataFrame.unionByName, counted).collect()
-    return {row.source_table: row for row in rows}
+    parts = [_marked(spark, manifest, contracts[manifest.table], stage, width) for manifest in manifests]
+    marked = reduce(DataFrame.unionAll, parts)
+    kinds = {"staged": "clean", "rejected": "own", "foreign": "foreign"}
+    counted = marked.groupBy("source_table").agg(
+        *(F.count_if(F.col("kind") == kind).alias(name) for name, kind in kinds.items()),
+        F.sum("foreign_doubles").alias("foreign_doubles"),
+        F.count_distinct("key").alias("keys"),
+        *(F.sum(f"rule_{number}").alias(f"rule_{number}") for number in range(width)),
+    )
+    rows = {row.source_table: row for row in counted.collect()}
+    nothing = Row(**dict.fromkeys(counted.columns, 0))
+    return {manifest.table: rows.get(manifest.table, nothing) for manifest in manifests}
 
 
-def _count_table(
-    spark: SparkSession, manifest: Manifest, contract: Contract, stage: str, width: int
-) -> DataFrame:
+def _marked(spark: SparkSession, manifest: Manifest, contract: Contract, stage: str, width: int) -> DataFrame:
+    """Give a row a staged line: its kind, its key when it is clean, and 1 for every rule it breaks."""
+    rules = [_broken(rule, manifest) for rule in contract.quality] + [F.lit(False)] * width
+    marks = [rule.cast("int").alias(f"rule_{number}") for number, rule in enumerate(rules[:width])]
+    none = [F.lit(0).alias(f"rule_{number}") for number in range(width)]
+    key = F.concat_ws(",", *(F.col(name).cast("string") for name in contract.key))
+    table = F.lit(manifest.table).alias("source_table")
     clean = spark.table(f"{stage}.`{manifest.table}`").where(manifest.of_run)
     refused = spark.table(f"{stage}.`{manifest.table}_rejects`").where(manifest.of_run)
-    rules = [_broken(rule, manifest) for rule in contract.quality] + [F.lit(0)] * (
-        width - len(contract.quality)
-    )
-    left = clean.agg(
-        F.count(F.lit(1)).alias("staged"),
-        F.coalesce(F.sum("foreign_doubles"), F.lit(0)).alias("clean_foreign"),
-        *(column.cast("bigint").alias(f"rule_{number}") for number, column in enumerate(rules)),
-    )
-    right = refused.agg(
-        F.count_if(F.col("kind") == "own").alias("rejected"),
-        F.count_if(F.col("kind") == "foreign").alias("foreign"),
-        F.coalesce(F.sum("foreign_doubles"), F.lit(0)).alias("rejected_foreign"),
-    )
-    return left.crossJoin(right).withColumn("source_table", F.lit(manifest.table))
+    return clean.select(
+        table, F.lit("clean").alias("kind"), key.alias("key"), "foreign_doubles", *marks
+    ).unionAll(refused.select(table, "kind", F.lit(None).cast("string"), "foreign_doubles", *none))
 
 
 def _broken(rule: QualityRule, manifest: Manifest) -> Column:
-    """Count the staged rows that break a rule on columns; the other rules need no look at the rows."""
-    if rule.rule == "unique":
-        return F.count(F.lit(1)) - F.count_distinct(*(F.expr(name) for name in rule.columns))
+    """Tell whether a staged row breaks a rule on its columns; the other rules need no look at the rows."""
     if rule.rule == "in_window":
-        return F.count_if(~F.coalesce(F.expr(manifest.days), F.lit(False)))
-    if rule.rule == "range":
-        value = F.expr(rule.columns[0])
-        low = F.lit(False) if rule.minimum is None else value < rule.minimum
-        high = F.lit(False) if rule.maximum is None else value > rule.maximum
-        return F.count_if(low | high)
-    return F.lit(0)
+        return ~F.coalesce(F.expr(manifest.days), F.lit(False))
+    if rule.rule != "range":
+        return F.lit(False)
+    value = F.expr(rule.columns[0])
+    low = F.lit(False) if rule.minimum is None else value < rule.minimum
+    high = F.lit(False) if rule.maximum is None else value > rule.maximum
+    return F.coalesce(low | high, F.lit(False))
 
 
 def _finding(rule: QualityRule, number: int, manifest: Manifest, row: Row, differences: list[str]) -> Finding:
@@ -115,18 +113,16 @@ def _finding(rule: QualityRule, number: int, manifest: Manifest, row: Row, diffe
         case "sums":
             detail = f"{manifest.count} acknowledged, {row.staged} staged + {row.rejected} rejected"
             found = manifest.count, abs(manifest.count - total), detail
+        case "unique":
+            found = row.staged, row.staged - row["keys"], rule.doc
         case "types":
             found = row.staged, len(differences), "; ".join(differences) or "as the contract says"
         case "all_rejected":
             failed = row.rejected if not row.staged else 0
             found = total, failed, f"{row.rejected} of {total} rows are in quarantine"
         case "foreign_doubles":
-            failed = row.clean_foreign + row.rejected_foreign
-            found = (
-                total,
-                failed,
-                "copies of our ids at offsets nobody acknowledged to us; the latest offset won",
-            )
+            detail = "copies of our ids at offsets nobody acknowledged to us; the latest offset won"
+            found = total, row.foreign_doubles, detail
         case "foreign_junk":
             found = total, row.foreign, "lines that are no row of anybody; kept in quarantine"
         case "orphans":

@@ -174,6 +174,11 @@ def _faults(contract: Contract) -> list[str]:
         if c.rule in wanted and len(c.sources) != wanted[c.rule]
     ]
     faults += [f"key {name!r} is no column" for name in contract.key if name not in contract.names]
+    faults += [
+        f"{q.name}: the rule is about the key, {', '.join(contract.key)}"
+        for q in contract.quality
+        if q.rule == "unique" and q.columns != contract.key
+    ]
     if contract.id not in contract.fields:
         faults.append(f"id {contract.id!r} is no field")
     return faults

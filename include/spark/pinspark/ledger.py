@@ -19,7 +19,15 @@ SUMMED = ("doubles", "foreign_doubles", "foreign")
 
 def ledger_rows(window: "Window") -> DataFrame:
     """Count every day of the window for the three tables, in the ledger's columns."""
-    parts = [_days(window), *(part for manifest in window.manifests for part in _parts(window, manifest))]
+    held = reduce(DataFrame.unionAll, (_held(window, manifest) for manifest in window.manifests))
+    one = F.lit(1)
+    parts = [
+        _days(window),
+        _seen(held, selected=one),
+        _seen(_elsewhere(window).join(held, ["source_table", "ind"]), moved=one),
+        _seen(_stored_foreign(window), foreign=one),
+        *(part for manifest in window.manifests for part in _parts(window, manifest)),
+    ]
     posts = reduce(DataFrame.unionAll, parts).groupBy("post_date", "source_table", "ind")
     found = posts.agg(
         *(F.max(name).alias(name) for name in SEEN), *(F.sum(name).alias(name) for name in SUMMED)
@@ -43,32 +51,38 @@ def _days(window: "Window") -> DataFrame:
     one = window.spark.range(1).select(
         F.explode(days).alias("post_date"), F.lit(None).cast("int").alias("ind")
     )
-    return _seen(one, F.explode(names), {})
+    return _seen(one.withColumn("source_table", F.explode(names)))
+
+
+def _held(window: "Window", manifest: Manifest) -> DataFrame:
+    return window.held(manifest).withColumn("source_table", F.lit(manifest.table))
+
+
+def _elsewhere(window: "Window") -> DataFrame:
+    """Ids of other days, published or refused."""
+    own = window.elsewhere("quarantine").where("kind = 'own'").select("source_table", "ind")
+    silver = (
+        window.elsewhere(manifest.table).select(F.lit(manifest.table).alias("source_table"), "ind")
+        for manifest in window.manifests
+    )
+    return reduce(DataFrame.unionAll, silver, own)
+
+
+def _stored_foreign(window: "Window") -> DataFrame:
+    return window.spark.table(f"{window.silver}.quarantine").where(f"kind = 'foreign' AND {window.any.days}")
 
 
 def _parts(window: "Window", manifest: Manifest) -> list[DataFrame]:
     one, table = F.lit(1), F.lit(manifest.table)
-    held, rejected = window.held(manifest), window.staged(f"{manifest.table}_rejects").where("kind = 'own'")
-    acknowledged = window.held(manifest, manifest.ids)
     copies = {name: F.col(name) for name in ("doubles", "foreign_doubles")}
-    foreign = window.spark.table(f"{window.silver}.quarantine").where(window.any.days)
-    foreign = foreign.where(f"kind = 'foreign' AND source_table = '{manifest.table}'")
+    rejected = window.staged(f"{manifest.table}_rejects").where("kind = 'own'")
     return [
-        _seen(held, table, {"selected": one}),
-        _seen(acknowledged, table, {"acknowledged": one}),
-        _seen(window.staged(manifest.table), table, {"silver": one, **copies}),
-        _seen(rejected, table, {"quarantined": one, **copies}),
-        _seen(_moved(window, manifest).join(held, "ind"), table, {"moved": one}),
-        _seen(foreign, table, {"foreign": one}),
+        _seen(window.held(manifest, manifest.ids).withColumn("source_table", table), acknowledged=one),
+        _seen(window.staged(manifest.table).withColumn("source_table", table), silver=one, **copies),
+        _seen(rejected, quarantined=one, **copies),
     ]
 
 
-def _moved(window: "Window", manifest: Manifest) -> DataFrame:
-    own = f"kind = 'own' AND source_table = '{manifest.table}'"
-    silver = window.elsewhere(manifest.table).select("ind")
-    return silver.unionAll(window.elsewhere("quarantine").where(own).select("ind"))
-
-
-def _seen(rows: DataFrame, table: Column, values: dict[str, Column]) -> DataFrame:
+def _seen(rows: DataFrame, **values: Column) -> DataFrame:
     counts = [values.get(name, F.lit(0)).cast("bigint").alias(name) for name in (*SEEN, *SUMMED)]
-    return rows.select("post_date", table.alias("source_table"), "ind", *counts)
+    return rows.select("post_date", "source_table", "ind", *counts)
