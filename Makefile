@@ -65,7 +65,7 @@ check: setup ## lint, formatting and types
 	@$(AIRFLOW)/ruff check .
 	@$(AIRFLOW)/ruff format --check .
 	@$(AIRFLOW)/mypy devstack plugins dags infra
-	@$(SPARK)/mypy include/spark devstack/engine
+	@$(SPARK)/mypy include/spark
 	@$(AIRFLOW)/sqlfluff lint include/sql
 
 bench: setup ## benchmarks; they print ratios

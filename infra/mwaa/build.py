@@ -36,4 +36,4 @@ if __name__ == "__main__":
     folder = build()
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1024
-    print(f"{folder.relative_to(REPO)}: {len(files)} files, {size:.0f} KiB. Upload it to the environment's DAG folder.")
+    print(f"{folder.relative_to(REPO)}: {len(files)} files, {size:.0f} KiB. Upload it to the DAG folder.")

@@ -55,6 +55,7 @@ def test_an_unset_variable_says_where_to_set_it(monkeypatch: pytest.MonkeyPatch)
 
 def test_broken_json_is_told_apart_from_an_unset_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import Variable
+
     from pinflow.settings import load_settings
 
     monkeypatch.setattr(Variable, "get", lambda *a, **k: "{'user_id': 1}")

@@ -2,5 +2,5 @@
 -- grain: one row; NULL when the table is empty
 -- reads: geolocation_data (a full scan: no index may be assumed)
 -- params: none
-SELECT max(`timestamp`) AS newest_post
+SELECT MAX(`timestamp`) AS newest_post
 FROM geolocation_data

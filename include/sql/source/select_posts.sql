@@ -4,7 +4,7 @@
 -- params: window_start, window_end (UTC DATETIME; the end is excluded)
 SELECT
     ind,
-    max(`timestamp`) AS post_ts
+    MAX(`timestamp`) AS post_ts
 FROM geolocation_data
 WHERE `timestamp` >= %(window_start)s
     AND `timestamp` < %(window_end)s
