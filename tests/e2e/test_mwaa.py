@@ -14,7 +14,7 @@ from tests.e2e.conftest import Stack
 
 pytestmark = pytest.mark.e2e
 REPO = Path(__file__).resolve().parents[2]
-DAY, END = "2022-05-05", "2022-05-06"
+DAY, END = "2022-12-05", "2022-12-06"
 
 # runs inside MWAA's environment: imports, then renders every templated field of every task
 CHECK = """
