@@ -26,6 +26,8 @@ SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.ui.enabled": "false",
     "spark.log.level": "WARN",
+    "spark.sql.codegen.wholeStage": "false",  # compiling costs more than it saves on a handful of rows
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.ui.showConsoleProgress": "false",
 }
 

@@ -48,7 +48,7 @@ def clear_run(spark: SparkSession, table: str, manifest: Manifest) -> None:
     commit, and together they cost half of a replaceWhere.
     """
     statement = f"DELETE FROM {table} WHERE {manifest.of_run}"  # noqa: S608 - a checked run hash
-    retry_conflicts(lambda: spark.sql(statement).collect())
+    retry_conflicts(lambda: spark.sql(statement))
 
 
 def append(rows: DataFrame, table: str) -> None:

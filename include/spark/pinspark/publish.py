@@ -96,8 +96,4 @@ def remove_elsewhere(window: Window, manifest: Manifest) -> None:
             f"ON t.ind = h.ind AND {own} AND NOT ({window.any.days.replace('post_date', 't.post_date')}) "
             "WHEN MATCHED THEN DELETE"
         )
-        retry_conflicts(partial(_run, window.spark, statement))
-
-
-def _run(spark: SparkSession, statement: str) -> None:
-    spark.sql(statement).collect()
+        retry_conflicts(partial(window.spark.sql, statement))
