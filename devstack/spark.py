@@ -87,6 +87,9 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": f"s3://{settings.bucket}/lake/default",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",
+        # a window is small and each of its plans new: compiling them costs more than it saves
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
         **{f"spark.hadoop.{name}": value for name, value in hadoop.items()},
