@@ -135,7 +135,11 @@ class _Endpoint:
 
     def start(self) -> None:
         config = uvicorn.Config(
-            create_app(self.settings), host="127.0.0.1", port=self.settings.databricks_port, log_level="error"
+            create_app(self.settings),
+            host="127.0.0.1",
+            port=self.settings.databricks_port,
+            log_level="error",
+            timeout_graceful_shutdown=1,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -153,14 +157,22 @@ class _Endpoint:
         self.start()
 
 
+def _accept(listener: socket.socket) -> None:
+    """Take connections, so that the port stays open, and hang up."""
+    while True:
+        try:
+            listener.accept()[0].close()
+        except OSError:
+            return
+
+
 @pytest.fixture(scope="session")
 def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The real engine and endpoint; what stands for Spark only listens."""
     from moto.server import ThreadedMotoServer
 
-    with socket.socket() as spark:
-        spark.bind(("127.0.0.1", 0))
-        spark.listen(64)
+    with socket.create_server(("127.0.0.1", 0)) as spark:
+        threading.Thread(target=_accept, args=(spark,), daemon=True).start()
         settings = Settings(
             state_dir=tmp_path_factory.mktemp("light"),
             databricks_port=_free_port(),
