@@ -12,6 +12,7 @@ from devstack.errors import StackError
 
 ENDED = ("success", "failed")
 BAD = ("failed", "upstream_failed")
+READ_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,20 @@ class AirflowApi:
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            return self._http.request(method, path, **options)
+            return self._tenacious(method, path, **options)
         except httpx.TransportError as error:
             raise StackError(
                 f"Airflow does not answer at {self.url}: {error!r}. Repair: `make up`, then `make status`."
             ) from error
+
+    def _tenacious(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request; a reading one is repeated when a busy machine lets it time out."""
+        for _ in range(READ_TRIES - 1 if method == "GET" else 0):
+            try:
+                return self._http.request(method, path, **options)
+            except httpx.TimeoutException:
+                continue
+        return self._http.request(method, path, **options)
 
     def create_connection(self, connection: dict[str, Any]) -> bool:
         """Create a connection unless it exists; tell whether it was created."""
