@@ -133,7 +133,7 @@ def test_the_statements_operator_runs_sql(connection: str) -> None:
 
 
 def test_the_statement_trigger_waits(connection: str) -> None:
-    operator = _statement(connection, "SELECT sum(id % 7) FROM range(200000000)", deferrable=True)
+    operator = _statement(connection, "SELECT sum(id % 7) FROM range(1000000)", deferrable=True)
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute({"ti": TaskInstance()})
     trigger = deferred.value.trigger

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -47,6 +47,13 @@ TYPES = {
     "named_struct('x', 1, 'y', CAST(NULL AS STRING))": ("STRUCT", '{"x":1,"y":null}'),
     "INTERVAL 1 DAY": ("INTERVAL", "INTERVAL '1' DAY"),
 }
+
+
+def _await(done: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def _spark_pid(workspace: Workspace) -> int:
@@ -147,15 +154,11 @@ def test_tables_are_delta_by_default_as_on_databricks(workspace: Workspace) -> N
 
 def test_waiting_can_end_in_going_on_or_in_cancel(workspace: Workspace) -> None:
     slow = "SELECT sum(id % 7) FROM range(10000000000000)"
-    goes_on = workspace.statement(slow, wait_timeout="0s")
-    assert goes_on["status"]["state"] in ("PENDING", "RUNNING")
+    goes_on = workspace.statement(slow, wait_timeout="0s")["statement_id"]
     api = workspace.sdk.statement_execution
-    while api.get_statement(goes_on["statement_id"]).status.state != sql.StatementState.RUNNING:
-        time.sleep(0.05)
-    api.cancel_execution(goes_on["statement_id"])
-    while (state := api.get_statement(goes_on["statement_id"]).status.state) == sql.StatementState.RUNNING:
-        time.sleep(0.05)
-    assert state == sql.StatementState.CANCELED
+    _await(lambda: api.get_statement(goes_on).status.state == sql.StatementState.RUNNING)
+    api.cancel_execution(goes_on)
+    _await(lambda: api.get_statement(goes_on).status.state == sql.StatementState.CANCELED)
     canceled = workspace.statement(slow, wait_timeout="5s", on_wait_timeout="CANCEL")
     assert canceled["status"]["state"] == "CANCELED"
     assert _calm(_spark_pid(workspace))
@@ -230,13 +233,6 @@ def test_everything_listens_on_loopback_only(workspace: Workspace) -> None:
     assert found == {"127.0.0.1"}
 
 
-def _await_again(done: Any, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def test_a_killed_spark_server_comes_back_with_its_tables(workspace: Workspace) -> None:
     place = f"s3://{workspace.settings.bucket}/lake/durable"
     for statement in (
@@ -267,7 +263,7 @@ def test_a_killed_engine_fails_its_runs_and_comes_back(workspace: Workspace) -> 
     lost = workspace.wait(run_id, 60)
     assert lost["state"]["life_cycle_state"] == "INTERNAL_ERROR"
     assert "The engine ended" in lost["state"]["state_message"]
-    _await_again(lambda: engine_service.answers(workspace.settings))
+    _await(lambda: engine_service.answers(workspace.settings))
     assert workspace.run(workspace.body("print('again')"))["logs"] == "again\n"
 
 
@@ -276,7 +272,7 @@ def test_a_killed_endpoint_comes_back_with_its_runs(workspace: Workspace) -> Non
     run_id = workspace.submit(workspace.body(script, name="through.py"))
     workspace.until_logged(run_id, "on")
     psutil.Process(int(supervisord.rpc(workspace.settings).getProcessInfo("databricks")["pid"])).kill()
-    _await_again(lambda: not port_open(workspace.settings.databricks_port))
-    _await_again(lambda: port_open(workspace.settings.databricks_port))
+    _await(lambda: not port_open(workspace.settings.databricks_port))
+    _await(lambda: port_open(workspace.settings.databricks_port))
     assert workspace.wait(run_id)["state"]["result_state"] == "SUCCESS"
     assert workspace.output(run_id)["logs"] == "on\noff\n"
