@@ -107,6 +107,21 @@ TUNED = {
 }
 
 
+# The scheduler's children run the tasks: what it has imported, no task imports again (0.6 s each, measured).
+PRELOADED = """\
+import sys
+
+if "scheduler" in sys.argv:
+    import airflow.providers.amazon.aws.sensors.s3
+    import airflow.providers.databricks.operators.databricks
+    import airflow.providers.mysql.hooks.mysql
+    import airflow.providers.standard.operators.python
+    import boto3
+    import confluent_kafka
+    import mysql.connector
+"""
+
+
 def run(settings: Settings, *arguments: str) -> str:
     """Run an `airflow` command with the stack's configuration and return its output."""
     command = [str(settings.airflow_python), "-m", "airflow", *arguments]
@@ -130,6 +145,8 @@ def migrate(settings: Settings) -> None:
         stamp = home(settings) / "migrated"
         if stamp.exists() and stamp.read_text() == version("apache-airflow"):
             return
+        (home(settings) / "config").mkdir(exist_ok=True)
+        (home(settings) / "config" / "airflow_local_settings.py").write_text(PRELOADED)
         run(settings, "db", "migrate")
         stamp.write_text(version("apache-airflow"))
 
