@@ -210,7 +210,7 @@ class Parent:
             if run.kill_at and time.monotonic() > run.kill_at:
                 _signal_group(run.pid, signal.SIGKILL)
         if self.server.answers():
-            if self.refusals >= REFUSALS:
+            if self.refusals >= REFUSALS and not self.runs:  # a run that waits warms it by itself
                 self.warming = self._fork(lambda: warm.warm(self.server), self.path.parent)
             self.refusals = 0
             return

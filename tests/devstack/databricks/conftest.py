@@ -91,12 +91,12 @@ class Workspace:
         ).json()
         return answer
 
-    def wait(self, run_id: int, seconds: float = 60) -> dict[str, Any]:
+    def wait(self, run_id: int, seconds: float = 180) -> dict[str, Any]:
         """Wait for a run's end."""
         return self.until(run_id, lambda run: run["state"]["life_cycle_state"] in TERMINAL, seconds)
 
     def until(
-        self, run_id: int, done: Callable[[dict[str, Any]], bool], seconds: float = 60
+        self, run_id: int, done: Callable[[dict[str, Any]], bool], seconds: float = 180
     ) -> dict[str, Any]:
         """Wait for something about a run."""
         deadline = time.monotonic() + seconds
@@ -105,7 +105,7 @@ class Workspace:
             time.sleep(0.05)
         return run
 
-    def until_logged(self, run_id: int, text: str, seconds: float = 60) -> None:
+    def until_logged(self, run_id: int, text: str, seconds: float = 180) -> None:
         """Wait until a run has printed something."""
         deadline = time.monotonic() + seconds
         while text not in (output := self.output(run_id)).get("logs", ""):
@@ -118,11 +118,14 @@ class Workspace:
         return {"state": self.wait(run_id)["state"], **self.output(run_id)}
 
     def statement(self, sql: str, **more: Any) -> dict[str, Any]:
-        """Run a statement to its end."""
+        """Run a statement to its end, unless told how long to wait."""
+        path, deadline = "/api/2.0/sql/statements", time.monotonic() + 180
         body = {"statement": sql, "warehouse_id": "local", "wait_timeout": "50s", **more}
-        answer: dict[str, Any] = (
-            self.http.post("/api/2.0/sql/statements", json=body).raise_for_status().json()
-        )
+        answer: dict[str, Any] = self.http.post(path, json=body).raise_for_status().json()
+        while "wait_timeout" not in more and answer["status"]["state"] in ("PENDING", "RUNNING"):
+            assert time.monotonic() < deadline, sql
+            time.sleep(0.5)
+            answer = self.http.get(f"{path}/{answer['statement_id']}").raise_for_status().json()
         return answer
 
 
