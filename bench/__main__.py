@@ -1,4 +1,4 @@
-"""`make bench`: the direct producer beside a bare one, on a Kafka of its own; JSON goes to build/bench.json."""
+"""`make bench`: the direct producer beside a bare one, on an own Kafka; JSON goes to build/bench.json."""
 
 import json
 import sys

@@ -211,7 +211,7 @@ def fails_then_runs(
     before = stack.checksum("silver.pin")
     spoil()
     try:
-        run_id = stack.trigger(BATCH, day=day)
+        run_id = stack.trigger(BATCH, {"window_start": day, "window_end": "2022-12-30"})
         stack.finish(BATCH, run_id, expect="failed")
         log = stack.log(BATCH, run_id, task_id)
         for word in [*words, "Repair: ", "docs/runbook.md#"]:
