@@ -1,5 +1,4 @@
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ REPO = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def dag_bag() -> Iterator[Any]:
+def dag_bag() -> Any:
     """Every DAG file, imported while the network, connections and variables are out of reach."""
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.sdk import Connection, Variable
@@ -22,7 +21,7 @@ def dag_bag() -> Iterator[Any]:
     patch.setattr(Variable, "get", refuse)
     patch.setattr(Connection, "get", refuse)
     try:
-        yield BundleDagBag(
+        return BundleDagBag(
             dag_folder=str(REPO / "dags"), bundle_path=REPO / "dags", bundle_name="dags-folder"
         )
     finally:
