@@ -75,7 +75,7 @@ def command(folder: Path, port: int) -> list[str]:
 
 
 @contextmanager
-def connect_server(folder: Path, seconds: float = 90) -> Iterator[str]:
+def connect_server(folder: Path, seconds: float = 300) -> Iterator[str]:
     """Run a server in `folder` and give its Connect address; it is stopped on leaving."""
     if not list(jars().glob("delta-spark_*.jar")):
         raise FileNotFoundError(
