@@ -62,7 +62,7 @@ def _event(trigger: Any) -> dict[str, Any]:
     async def first() -> Any:
         return (await anext(trigger.run())).payload
 
-    payload: dict[str, Any] = asyncio.run(asyncio.wait_for(first(), 60))
+    payload: dict[str, Any] = asyncio.run(asyncio.wait_for(first(), 180))
     return payload
 
 
