@@ -9,15 +9,16 @@ REPO = Path(__file__).resolve().parent.parent
 AIRFLOW = [".venv/airflow/bin/python", "-m", "pytest", "tests", "--ignore=tests/include"]
 SPARK = [".venv/spark/bin/python", "-m", "pytest", "tests/include"]
 FAST = ["-m", "not stack and not e2e", "-n", "2"]
+NO_SERVICES = ["-m", "not stack and not e2e"]  # the Spark tests share one server, so one process
 STACK = [*AIRFLOW, "-m", "stack and not e2e"]
 E2E = [*AIRFLOW, "-m", "e2e"]
 NOTHING_COLLECTED = 5
 SUITES = {
-    "fast": [[*AIRFLOW, *FAST], [*SPARK, *FAST]],
-    "spark": [[*SPARK, "-n", "2"]],
+    "fast": [[*AIRFLOW, *FAST], [*SPARK, *NO_SERVICES]],
+    "spark": [SPARK],
     "stack": [STACK],
     "e2e": [E2E],
-    "all": [[*AIRFLOW, *FAST], [*SPARK, "-n", "2"], STACK, E2E],
+    "all": [[*AIRFLOW, *FAST], SPARK, STACK, E2E],
 }
 
 
