@@ -18,7 +18,7 @@ _MATERIALIZE = re.compile(r"^-- materialize: (table|view)\s*$", re.MULTILINE)
 # Rows shown in the log and kept in XCom; a larger answer is counted and cut.
 _ROWS_SHOWN = 50
 # A short statement is answered within the request; a longer one defers.
-_WAIT = "10s"
+_WAIT = "30s"
 
 
 def wrap(sql: str, target: str, name: str) -> str:
