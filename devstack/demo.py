@@ -52,8 +52,8 @@ def main(settings: Settings) -> None:
     memory.forget(settings)
     step("seed")
     source.seed(settings)
-    newest = _newest_day(settings)
-    first, last = _oldest_day(settings), newest - timedelta(days=DAYS_HELD_BACK)
+    first, newest = _first_and_last_day(settings)
+    last = newest - timedelta(days=DAYS_HELD_BACK)
     days = (last + timedelta(days=1), newest)
     api = AirflowApi(settings.airflow_url)
     step("setup")
@@ -79,21 +79,13 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _newest_day(settings: Settings) -> date:
-    return _day(settings, "max")
-
-
-def _oldest_day(settings: Settings) -> date:
-    return _day(settings, "min")
-
-
-def _day(settings: Settings, end: str) -> date:
+def _first_and_last_day(settings: Settings) -> tuple[date, date]:
     connection = mariadb.connect(settings, settings.mysql_database)
     try:
         cursor = connection.cursor()
-        cursor.execute(f"SELECT {end}(`timestamp`) FROM geolocation_data")  # noqa: S608 - min or max
-        found: datetime = cursor.fetchone()[0]
-        return found.date()
+        cursor.execute("SELECT min(`timestamp`), max(`timestamp`) FROM geolocation_data")
+        oldest, newest = cursor.fetchone()
+        return oldest.date(), newest.date()
     finally:
         connection.close()
 

@@ -50,12 +50,6 @@ class KafkaDeliveryError(PinflowError):
     anchor = "kafka-delivery"
 
 
-class LandingError(PinflowError):
-    """Records that Kafka acknowledged cannot be found in the lake."""
-
-    anchor = "landing"
-
-
 class ManifestError(PinflowError, AirflowFailException):
     """A manifest is absent or malformed."""
 

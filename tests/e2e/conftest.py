@@ -156,16 +156,11 @@ class Stack:
         return ledger
 
 
-def make_stack(state: Path, offset: int) -> Settings:
-    """Settings of a stack beside the one a person may be running."""
-    return Settings(state_dir=state, port_offset=offset)
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     kept = os.environ.get("PINFLOW_E2E_STATE")  # a folder to keep between runs while writing tests
     state = Path(kept) if kept else tmp_path_factory.mktemp("e2e") / "state"
-    settings = make_stack(state, 500)
+    settings = Settings(state_dir=state, port_offset=500)  # beside the one a person may be running
     try:
         supervise.up(settings)
         api = AirflowApi(settings.airflow_url)
