@@ -51,6 +51,13 @@ def test_is_satisfied_by_the_last_id_in_the_newest_object(bucket: str) -> None:
     assert result.xcom_value["objects"] == 2
 
 
+def test_the_last_id_of_an_earlier_load_is_not_taken_for_this_one(bucket: str) -> None:
+    put(bucket, 0, 0, [10, 11, 12])
+    assert not poke(bucket, {"0": Span(3, 4, 12)}).is_done
+    last = put(bucket, 0, 3, [11, 12])
+    assert listed(bucket, poke(bucket, {"0": Span(3, 4, 12)})) == [last]
+
+
 def test_is_satisfied_by_a_later_object_and_leaves_it_out(bucket: str) -> None:
     uris = [put(bucket, 0, 0, [10, 11, 12]), put(bucket, 0, 3, [13, 14])]
     put(bucket, 0, 5, [99])

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def _holds(content: bytes, key_column: str, ind: int) -> bool:
-    for line in reversed(content.split(b"\n")):
+def _holds(content: bytes, key_column: str, ind: int, line: int) -> bool:
+    """Tell whether an id stands at this line or behind it; an earlier load may have sent it before."""
+    for text in content.split(b"\n")[line:]:
         try:
-            row = json.loads(line)
+            row = json.loads(text)
         except ValueError:
             continue
         if isinstance(row, dict) and row.get(key_column) == ind:
@@ -29,7 +30,7 @@ def _holds(content: bytes, key_column: str, ind: int) -> bool:
 
 
 class KafkaOffsetsS3KeySensor(S3KeySensor):
-    """Satisfied when every partition of a manifest has a later object, or its newest holds the last id.
+    """Satisfied when every partition of a manifest has a later object, or the newest holds the last offset.
 
     Lists from the last key that cannot hold the first offset, and stops behind the last offset. Returns the
     manifest with `keys`, a file that names the landed objects that may hold the window's rows.
@@ -81,6 +82,7 @@ class KafkaOffsetsS3KeySensor(S3KeySensor):
         before = span.first - settings.sink.records_per_object
         after = paths.landed_key(topic, partition, before, padding) if before >= 0 else ""
         keys: list[str] = []
+        newest = 0
         for key in lake.keys_after(settings.bucket, prefix, after):
             start = paths.start_offset(key)
             if start is None:
@@ -90,7 +92,8 @@ class KafkaOffsetsS3KeySensor(S3KeySensor):
             if start <= span.first:
                 keys.clear()
             keys.append(key)
+            newest = start
         if not keys:
             return None
-        newest = lake.read(f"s3://{settings.bucket}/{keys[-1]}")
-        return keys if _holds(newest, KEY[manifest.table], span.last_id) else None
+        content = lake.read(f"s3://{settings.bucket}/{keys[-1]}")
+        return keys if _holds(content, KEY[manifest.table], span.last_id, span.last - newest) else None
