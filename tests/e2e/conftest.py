@@ -1,4 +1,4 @@
-"""One whole stack for the session, with a state folder and ports of its own, and a month of dense posts."""
+"""One whole stack for the session, with a state folder and ports of its own, and a year of posts."""
 
 import csv
 import hashlib
@@ -20,8 +20,8 @@ from devstack.config import Settings
 from devstack.lake import query
 from devstack.source import seed
 
-POSTS = 11_470  # 370 a day
-SPAN = "2022-12-01..2022-12-31"
+POSTS = 36_500  # 100 a day
+SPAN = "2022-01-01..2022-12-31"
 TABLES = ("pin", "geo", "user")
 BATCH = "pinterest_batch"
 SETUP = "pinterest_setup"
