@@ -74,7 +74,7 @@ with DAG(
     with TaskGroup("land"):
         land = {
             t: KafkaOffsetsS3KeySensor(
-                task_id=t, manifest=emulate[t].output, poke_interval=5, timeout=WAIT_TIMEOUT.total_seconds()
+                task_id=t, manifest=emulate[t].output, poke_interval=3, timeout=WAIT_TIMEOUT.total_seconds()
             )
             for t in TABLES
         }

@@ -95,7 +95,9 @@ def environment(settings: Settings) -> dict[str, str]:
 
 # short waits between small tasks on two cores; parsing seldom, but a new file is found soon
 TUNED = {
-    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    # a worker that misses its task's end, a race it often loses, sleeps this long before it looks again (5 s)
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
     "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",

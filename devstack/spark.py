@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from devstack import classes
 from devstack.config import Settings
 from devstack.service import Service, port_open
 
@@ -23,6 +24,9 @@ JVM = (
     "-XX:ReservedCodeCacheSize=512m",
     "-XX:+UseSerialGC",
     "-Xss4m",
+    "-Xms1g",
+    "-Xmn640m",
+    "-XX:MetaspaceSize=256m",
     "-XX:+ExitOnOutOfMemoryError",
 )
 
@@ -65,6 +69,7 @@ def _metastore(folder: Path) -> dict[str, str]:
         "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder / 'metastore'};create=true",
         "datanucleus.schema.autoCreateAll": "true",
         "hive.metastore.schema.verification": "false",
+        "hive.metastore.disallow.incompatible.col.type.changes": "false",
     }
 
 
@@ -78,6 +83,8 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
+        "spark.sql.ui.explainMode": "simple",
+        "spark.sql.maxPlanStringLength": "1000",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -86,12 +93,12 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.legacy.createHiveTableByDefault": "false",
         "spark.sql.warehouse.dir": f"s3://{settings.bucket}/lake/default",
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.shuffle.partitions": "2",
         # a window is small and each of its plans new: compiling them costs more than it saves
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "1",
         **{f"spark.hadoop.{name}": value for name, value in hadoop.items()},
     }
 
@@ -99,7 +106,6 @@ def configuration(settings: Settings) -> dict[str, str]:
 def command(settings: Settings) -> list[str]:
     """Return the command line of the server; Spark's own scripts ask for a Java module that is not there."""
     folder = settings.service_dir("spark")
-    classpath = f"{settings.spark_site_packages}/pyspark/jars/*:{settings.jars('spark')}/*"
     return [
         str(settings.java),
         f"-Xmx{settings.spark_memory}",
@@ -111,8 +117,7 @@ def command(settings: Settings) -> list[str]:
         f"-Djava.io.tmpdir={folder / 'tmp'}",
         f"-Dderby.system.home={folder}",
         f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}",
-        "-cp",
-        classpath,
+        *classes.options(settings),
         "org.apache.spark.deploy.SparkSubmit",
         "--class",
         "org.apache.spark.sql.connect.service.SparkConnectServer",
@@ -134,6 +139,7 @@ def _logging() -> str:
 
 def prepare(settings: Settings) -> None:
     """Write the log settings and drop what a killed server left locked."""
+    classes.ensure(settings)
     folder = settings.service_dir("spark")
     (folder / "tmp").mkdir(exist_ok=True)
     (folder / "log4j2.properties").write_text(_logging())
@@ -157,4 +163,5 @@ def service(settings: Settings) -> Service:
         ports={"spark_port": settings.spark_port},
         prepare=lambda: prepare(settings),
         ready=lambda: port_open(settings.spark_port),
+        stop_seconds=60,  # the first one to end writes the archive of its classes
     )

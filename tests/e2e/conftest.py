@@ -17,6 +17,7 @@ import pytest
 from devstack import supervise
 from devstack.airflow_api import AirflowApi, Run, Task
 from devstack.config import Settings
+from devstack.errors import StackError
 from devstack.lake import query
 from devstack.source import seed
 
@@ -106,6 +107,15 @@ class Stack:
     def log(self, dag_id: str, run_id: str, task_id: str) -> str:
         """Return the log of a task's last try."""
         return "\n".join(self.api.log(dag_id, run_id, self.task(dag_id, run_id, task_id)))
+
+    def has_submitted(self, dag_id: str, run_id: str, task_id: str) -> bool:
+        """Tell whether a task has started its Databricks run and not ended."""
+        if self.task(dag_id, run_id, task_id).state not in ("running", "deferred"):
+            return False
+        try:
+            return bool(self.api.xcom(dag_id, run_id, task_id, "run_id"))
+        except StackError:
+            return False
 
     def failures(self, dag_id: str, run_id: str) -> str:
         """Return the end of each failed task's log."""

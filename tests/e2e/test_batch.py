@@ -293,7 +293,7 @@ def test_a_killed_spark_server_comes_back_and_the_retry_succeeds(stack: Stack) -
 
     day = "2022-12-31"
     run_id = stack.trigger(BATCH, day=day)
-    while not any(stack.task(BATCH, run_id, f"clean.{t}").state == "deferred" for t in TABLES):
+    while not any(stack.has_submitted(BATCH, run_id, f"clean.{t}") for t in TABLES):
         assert not stack.api.run(BATCH, run_id).ended, stack.failures(BATCH, run_id)
         time.sleep(0.1)
     server = next(row.pid for row in supervise.status(stack.settings) if row.name == "spark")

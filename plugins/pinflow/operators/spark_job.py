@@ -21,6 +21,9 @@ _ENVIRONMENT = "pinspark"
 _TERMINAL = {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
 _MOST_TRIES = 200
 RESULT = "RESULT "
+# A short run ends while the task waits; a longer one defers. (Airflow takes a deferral for a failure when its
+# trigger fires before the worker has reported it.)
+_WAIT = 20.0
 
 
 def token(dag_id: str, run_id: str, task_id: str, k: int) -> str:
@@ -74,7 +77,7 @@ class PinsparkRunOperator(DatabricksSubmitRunOperator):
         super().render_template_fields({**context, **load_settings().names()}, jinja_env)
 
     def execute(self, context: "Context") -> Any:
-        """Find or submit the run of this try, then defer until it ends."""
+        """Find or submit the run of this try, wait a little, then defer until it ends."""
         settings = load_settings()
         self.polling_period_seconds = settings.poll_seconds
         self.run_id, page, state = self._attach(self._body(settings, context), context)
@@ -82,7 +85,7 @@ class PinsparkRunOperator(DatabricksSubmitRunOperator):
         ti.xcom_push(key="run_id", value=self.run_id)
         ti.xcom_push(key="run_page_url", value=page)
         self.log.info("Databricks run %s: %s", self.run_id, page)
-        if state not in _TERMINAL:
+        if state not in _TERMINAL and not self._ends_soon(self.run_id):
             self._defer(page)
         return self._finish(self.run_id, page)
 
@@ -142,6 +145,15 @@ class PinsparkRunOperator(DatabricksSubmitRunOperator):
             if run["state"]["life_cycle_state"] != "TERMINATING":
                 return run
             time.sleep(self.polling_period_seconds)
+
+    def _ends_soon(self, run_id: int) -> bool:
+        """Look at a run for a short while; tell whether it has ended."""
+        deadline = time.monotonic() + _WAIT
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(self.polling_period_seconds, left))
+            if self._hook.get_run(run_id)["state"]["life_cycle_state"] in _TERMINAL:
+                return True
+        return False
 
     def _defer(self, page: str) -> None:
         from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
