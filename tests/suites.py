@@ -11,7 +11,7 @@ SPARK = [".venv/spark/bin/python", "-m", "pytest", "tests/include"]
 FAST = ["-m", "not stack and not e2e", "-n", "2"]
 NO_SERVICES = ["-m", "not stack and not e2e"]  # the Spark tests share one server, so one process
 STACK = [*AIRFLOW, "-m", "stack and not e2e"]
-E2E = [*AIRFLOW, "-m", "e2e"]
+E2E = [*AIRFLOW, "-m", "e2e", "--durations=10"]
 NOTHING_COLLECTED = 5
 SUITES = {
     "fast": [[*AIRFLOW, *FAST], [*SPARK, *NO_SERVICES]],

@@ -60,9 +60,11 @@ def publish_window(window: Window) -> list[dict[str, int | str]]:
 
 
 def _replace_silver(window: Window, manifest: Manifest) -> None:
+    table = f"{window.silver}.`{manifest.table}`"
+    if not manifest.count and not window.spark.table(table).where(window.any.days).limit(1).collect():
+        return  # nothing to write, nothing to remove: no commit
     columns = tables.silver(load_contract(manifest.table)).names
-    rows = window.staged(manifest.table).select(*columns)
-    replace_where(rows, f"{window.silver}.`{manifest.table}`", window.any.days)
+    replace_where(window.staged(manifest.table).select(*columns), table, window.any.days)
 
 
 def _replace_quarantine(window: Window) -> None:

@@ -34,9 +34,11 @@ class Staged:
 def stage_table(spark: SparkSession, manifest: Manifest, schema: str) -> Staged:
     """Replace this run's rows in the stage tables and make sure that no acknowledged id is missing."""
     contract = load_contract(manifest.table)
-    settled = settled_rows(spark, manifest, contract)
     rows, rejects = f"{schema}.`{manifest.table}`", f"{schema}.`{manifest.table}_rejects`"
     together(partial(clear_run, spark, rows, manifest), partial(clear_run, spark, rejects, manifest))
+    if not manifest.count:
+        return Staged(0, 0, 0, 0, 0)
+    settled = settled_rows(spark, manifest, contract)
     counts = Observation("settled")
     append(staged_rows(settled.observe(counts, *_counts()), manifest, contract), rows)
     result = Staged(**{name: int(value or 0) for name, value in counts.get.items()})
