@@ -223,6 +223,15 @@ def test_a_moved_post_is_found_in_its_new_day_only_and_an_empty_window_is_cleare
     assert len(left["ledger"]) == 3
     assert spark.table(f"{lake.silver}.pin").where("post_date = DATE'2022-10-15'").count() == 3
 
+    versions = commits(spark, lake)
+    load(run_job, [landing.manifest() for landing in emptied.values()])
+    assert commits(spark, lake) == versions  # nothing to write, nothing to remove
+
+
+def commits(spark: SparkSession, lake: Lake) -> dict[str, int]:
+    tables = [f"{schema}.`{table}`" for table in TABLES for schema in (lake.stage, lake.silver)]
+    return {table: spark.sql(f"DESCRIBE HISTORY {table}").count() for table in tables}
+
 
 def test_a_window_of_garbage_is_green_with_a_warning(run_job: Run, tmp_path: Path) -> None:
     made = landings(tmp_path, "2021-01-01", "2021-01-02", "cccc00000001")
