@@ -17,7 +17,6 @@ import pytest
 from devstack import supervise
 from devstack.airflow_api import AirflowApi, Run, Task
 from devstack.config import Settings
-from devstack.errors import StackError
 from devstack.lake import query
 from devstack.source import seed
 
@@ -110,12 +109,8 @@ class Stack:
 
     def has_submitted(self, dag_id: str, run_id: str, task_id: str) -> bool:
         """Tell whether a task has started its Databricks run and not ended."""
-        if self.task(dag_id, run_id, task_id).state not in ("running", "deferred"):
-            return False
-        try:
-            return bool(self.api.xcom(dag_id, run_id, task_id, "run_id"))
-        except StackError:
-            return False
+        alive = self.task(dag_id, run_id, task_id).state in ("running", "deferred")
+        return alive and self.api.xcom(dag_id, run_id, task_id, "run_id") is not None
 
     def failures(self, dag_id: str, run_id: str) -> str:
         """Return the end of each failed task's log."""
