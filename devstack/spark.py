@@ -24,8 +24,6 @@ JVM = (
     "-XX:ReservedCodeCacheSize=512m",
     "-XX:+UseSerialGC",
     "-Xss4m",
-    "-Xms1g",
-    "-Xmn640m",
     "-XX:MetaspaceSize=256m",
     "-XX:+ExitOnOutOfMemoryError",
 )
@@ -83,8 +81,6 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
-        "spark.sql.ui.explainMode": "simple",
-        "spark.sql.maxPlanStringLength": "1000",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
