@@ -1,5 +1,6 @@
 """A light workspace (the real engine and endpoint, S3 by moto, no Spark) and a whole one."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -30,6 +31,30 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class TaskInstance:
+    """As much of a task instance as the operators touch."""
+
+    dag_id, task_id, map_index = "dag", "task", -1
+
+    def __init__(self, run_id: str = "run", try_number: int = 1) -> None:
+        self.run_id, self.try_number = run_id, try_number
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep what an operator pushes."""
+        self.pushed[key] = value
+
+
+def first_event(trigger: Any) -> dict[str, Any]:
+    """Run a trigger until it fires and return its payload."""
+
+    async def first() -> Any:
+        return (await anext(trigger.run())).payload
+
+    payload: dict[str, Any] = asyncio.run(asyncio.wait_for(first(), 180))
+    return payload
 
 
 @dataclass

@@ -1,8 +1,6 @@
 """Our submit-run operator against the real endpoint and engine."""
 
-import asyncio
 import json
-from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
@@ -12,24 +10,11 @@ from pinflow import spark_code
 from pinflow.errors import RemoteRunError
 from pinflow.operators import spark_job
 from pinflow.operators.spark_job import PinsparkRunOperator
-from tests.devstack.databricks.conftest import Workspace
+from tests.devstack.databricks.conftest import TaskInstance, Workspace, first_event
 
 pytestmark = pytest.mark.stack
 SLOW = "import time\ntime.sleep(2)\n"
 RESULT = "print('RESULT {\"moved\": 3}')"
-
-
-class TaskInstance:
-    """As much of a task instance as the operator touches."""
-
-    dag_id, task_id, run_id, map_index = "dag", "clean.pin", "run", -1
-
-    def __init__(self, run_id: str, try_number: int = 1) -> None:
-        self.run_id, self.try_number = run_id, try_number
-        self.pushed: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
 
 
 @pytest.fixture
@@ -63,12 +48,7 @@ def test_a_long_run_defers_and_gives_its_result_afterwards(
     task = operator(workspace, code, "long.py", SLOW + RESULT)
     with pytest.raises(TaskDeferred) as deferred:
         task.execute({"ti": TaskInstance("long")})
-
-    async def first() -> Any:
-        return (await anext(deferred.value.trigger.run())).payload
-
-    event = asyncio.run(asyncio.wait_for(first(), 180))
-    assert task.execute_complete(None, event) == {"moved": 3}
+    assert task.execute_complete(None, first_event(deferred.value.trigger)) == {"moved": 3}
 
 
 def test_a_retry_attaches_to_a_run_that_is_alive_and_repeats_one_that_failed(

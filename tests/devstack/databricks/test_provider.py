@@ -1,6 +1,5 @@
 """The unmodified Airflow Databricks provider against the endpoint."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -16,22 +15,10 @@ from airflow.providers.databricks.triggers.databricks import (
 )
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 
-from tests.devstack.databricks.conftest import Workspace
+from tests.devstack.databricks.conftest import TaskInstance, Workspace, first_event
 
 pytestmark = pytest.mark.stack
 SPARK = "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\n"
-
-
-class TaskInstance:
-    """As much of a task instance as the provider's operators touch."""
-
-    dag_id, task_id, run_id, try_number, map_index = "dag", "task", "run", 1, -1
-
-    def __init__(self) -> None:
-        self.pushed: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
 
 
 @pytest.fixture
@@ -56,14 +43,6 @@ def _operator(workspace: Workspace, connection: str, script: str, **more: Any) -
         polling_period_seconds=1,
         **more,
     )
-
-
-def _event(trigger: Any) -> dict[str, Any]:
-    async def first() -> Any:
-        return (await anext(trigger.run())).payload
-
-    payload: dict[str, Any] = asyncio.run(asyncio.wait_for(first(), 180))
-    return payload
 
 
 def test_the_connection_can_be_tested(connection: str) -> None:
@@ -104,7 +83,7 @@ def test_the_trigger_waits_for_a_run(workspace: Workspace, connection: str, scri
         operator.execute({"ti": TaskInstance()})
     trigger = deferred.value.trigger
     assert isinstance(trigger, DatabricksExecutionTrigger)
-    payload = _event(trigger)
+    payload = first_event(trigger)
     assert json.loads(payload["run_state"])["result_state"] == result
     if result == "SUCCESS":
         operator.execute_complete({}, payload)
@@ -138,6 +117,6 @@ def test_the_statement_trigger_waits(connection: str) -> None:
         operator.execute({"ti": TaskInstance()})
     trigger = deferred.value.trigger
     assert isinstance(trigger, DatabricksSQLStatementExecutionTrigger)
-    payload = _event(trigger)
+    payload = first_event(trigger)
     assert json.loads(payload["state"])["state"] == "SUCCEEDED"
     operator.execute_complete({}, payload)
