@@ -61,12 +61,13 @@ sql: setup ## ask the lake: Q="SELECT ..." [FORMAT=table|csv|json]
 test: setup ## run the tests: [SUITE=fast|spark|stack|e2e|all]
 	@$(AIRFLOW)/python tests/suites.py $(call quote,$(SUITE))
 
-check: setup ## lint, formatting and types
+check: setup ## lint, formatting, types and the DAGs' policies
 	@$(AIRFLOW)/ruff check .
 	@$(AIRFLOW)/ruff format --check .
 	@$(AIRFLOW)/mypy devstack plugins dags infra
 	@$(SPARK)/mypy include/spark
 	@$(AIRFLOW)/sqlfluff lint include/sql
+	@$(AIRFLOW)/python -m pytest -q tests/dags
 
 bench: setup ## benchmarks; they print ratios
 	@$(AIRFLOW)/python -m bench

@@ -4,8 +4,9 @@ import argparse
 import json
 
 from pinspark.manifest import parse_manifests
-from pinspark.publish import Window, publish_window
+from pinspark.publish import publish_window
 from pinspark.session import session
+from pinspark.window import Window
 
 
 def main() -> None:

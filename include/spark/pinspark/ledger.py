@@ -1,23 +1,20 @@
 """The ledger: one row per day and table, also for days without a post."""
 
 from functools import reduce
-from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
 from pinspark.manifest import Manifest
-
-if TYPE_CHECKING:
-    from pinspark.publish import Window
+from pinspark.window import Window
 
 COUNTS = [column.name for column in tables.LEDGER if column.type == "BIGINT"]
 SEEN = ("selected", "acknowledged", "silver", "quarantined", "moved")
 SUMMED = ("doubles", "foreign_doubles", "foreign")
 
 
-def ledger_rows(window: "Window") -> DataFrame:
+def ledger_rows(window: Window) -> DataFrame:
     """Count every day of the window for the three tables, in the ledger's columns."""
     held = reduce(DataFrame.unionAll, (_held(window, manifest) for manifest in window.manifests))
     one = F.lit(1)
@@ -37,7 +34,7 @@ def ledger_rows(window: "Window") -> DataFrame:
     return by_day.agg(*(F.sum(name).alias(name) for name in COUNTS)).select(*tables.LEDGER_TABLE.names)
 
 
-def ledger_totals(window: "Window") -> list[dict[str, int | str]]:
+def ledger_totals(window: Window) -> list[dict[str, int | str]]:
     """Sum the window's days by table."""
     stored = window.spark.table(f"{window.ops}.ledger").where(window.any.days)
     rows = stored.groupBy("source_table").agg(*(F.sum(name).alias(name) for name in COUNTS)).collect()
@@ -45,7 +42,7 @@ def ledger_totals(window: "Window") -> list[dict[str, int | str]]:
     return [found[manifest.table] for manifest in window.manifests]
 
 
-def _days(window: "Window") -> DataFrame:
+def _days(window: Window) -> DataFrame:
     days = F.sequence(F.lit(window.any.first_day), F.date_sub(F.lit(window.any.end_day), 1))
     names = F.array(*(F.lit(manifest.table) for manifest in window.manifests))
     one = window.spark.range(1).select(
@@ -54,11 +51,11 @@ def _days(window: "Window") -> DataFrame:
     return _seen(one.withColumn("source_table", F.explode(names)))
 
 
-def _held(window: "Window", manifest: Manifest) -> DataFrame:
+def _held(window: Window, manifest: Manifest) -> DataFrame:
     return window.held(manifest).withColumn("source_table", F.lit(manifest.table))
 
 
-def _elsewhere(window: "Window") -> DataFrame:
+def _elsewhere(window: Window) -> DataFrame:
     """Ids of other days, published or refused."""
     own = window.elsewhere("quarantine").where("kind = 'own'").select("source_table", "ind")
     silver = (
@@ -68,11 +65,11 @@ def _elsewhere(window: "Window") -> DataFrame:
     return reduce(DataFrame.unionAll, silver, own)
 
 
-def _stored_foreign(window: "Window") -> DataFrame:
+def _stored_foreign(window: Window) -> DataFrame:
     return window.spark.table(f"{window.silver}.quarantine").where(f"kind = 'foreign' AND {window.any.days}")
 
 
-def _parts(window: "Window", manifest: Manifest) -> list[DataFrame]:
+def _parts(window: Window, manifest: Manifest) -> list[DataFrame]:
     one, table = F.lit(1), F.lit(manifest.table)
     copies = {name: F.col(name) for name in ("doubles", "foreign_doubles")}
     rejected = window.staged(f"{manifest.table}_rejects").where("kind = 'own'")

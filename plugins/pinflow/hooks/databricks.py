@@ -34,15 +34,9 @@ class PinterestDatabricksHook(DatabricksHook):
     def __init__(self, databricks_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(databricks_conn_id=databricks_conn_id, **kwargs)
 
-    def run_statement(self, sql: str, warehouse_id: str, what: str) -> dict[str, Any]:
+    def run_statement(self, sql: str, warehouse_id: str, what: str, **more: Any) -> dict[str, Any]:
         """Run a short statement to its end and return the answer; raises StatementError."""
-        body = {
-            "statement": sql,
-            "warehouse_id": warehouse_id,
-            "wait_timeout": "50s",
-            "on_wait_timeout": "CONTINUE",
-        }
-        answer = self.submit_statement(body)
+        answer = self.submit_statement(sql, warehouse_id, **more)
         while answer["status"]["state"] not in DONE:
             time.sleep(1)
             answer = self.statement(answer["statement_id"])
@@ -54,8 +48,15 @@ class PinterestDatabricksHook(DatabricksHook):
         answer: dict[str, Any] = self._do_api_call(("GET", f"{_STATEMENTS}/{statement_id}"), {})
         return answer
 
-    def submit_statement(self, body: dict[str, Any]) -> dict[str, Any]:
+    def submit_statement(self, sql: str, warehouse_id: str, wait: str = "50s", **more: Any) -> dict[str, Any]:
         """Post a statement and return the whole answer, which holds rows when it ended within the wait."""
+        body = {
+            "statement": sql,
+            "warehouse_id": warehouse_id,
+            "wait_timeout": wait,
+            "on_wait_timeout": "CONTINUE",
+            **more,
+        }
         answer: dict[str, Any] = self._do_api_call(("POST", _STATEMENTS), body)
         return answer
 

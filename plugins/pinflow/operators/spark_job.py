@@ -11,7 +11,8 @@ from airflow.providers.databricks.operators.databricks import DatabricksSubmitRu
 
 from pinflow.defaults import TASK_TIMEOUT
 from pinflow.errors import RemoteRunError
-from pinflow.hooks.databricks import CONNECTION, PinterestDatabricksHook
+from pinflow.hooks.databricks import CONNECTION
+from pinflow.operators.on_databricks import OnDatabricks
 from pinflow.settings import Compute, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def compute_of(compute: Compute, wheel: str) -> tuple[dict[str, Any], dict[str, 
     return {"new_cluster": compute.new_cluster, **library}, {}
 
 
-class PinsparkRunOperator(DatabricksSubmitRunOperator):
+class PinsparkRunOperator(OnDatabricks, DatabricksSubmitRunOperator):
     """Run include/spark/jobs/<job> as a Databricks run; deferrable, re-attaching, cancelled when killed.
 
     :param job: file name below jobs/.
@@ -63,18 +64,6 @@ class PinsparkRunOperator(DatabricksSubmitRunOperator):
         self.job = job
         self.arguments = arguments
         self.code = code
-
-    def _get_hook(self, caller: str) -> PinterestDatabricksHook:
-        return PinterestDatabricksHook(
-            self.databricks_conn_id,
-            retry_limit=self.databricks_retry_limit,
-            retry_delay=self.databricks_retry_delay,
-            caller=caller,
-        )
-
-    def render_template_fields(self, context: "Context", jinja_env: Any = None) -> None:
-        """Render with the settings' names beside Airflow's context."""
-        super().render_template_fields({**context, **load_settings().names()}, jinja_env)
 
     def execute(self, context: "Context") -> Any:
         """Find or submit the run of this try, wait a little, then defer until it ends."""

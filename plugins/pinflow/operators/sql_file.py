@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.databricks.operators.databricks import DatabricksSQLStatementsOperator
 
 from pinflow.errors import SqlFileError
-from pinflow.hooks.databricks import CONNECTION, DONE, PinterestDatabricksHook, check_statement
+from pinflow.hooks.databricks import CONNECTION, DONE, check_statement
+from pinflow.operators.on_databricks import OnDatabricks
 from pinflow.settings import load_settings
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def as_table(columns: list[str], rows: list[list[Any]]) -> str:
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
 
 
-class SqlFileOperator(DatabricksSQLStatementsOperator):
+class SqlFileOperator(OnDatabricks, DatabricksSQLStatementsOperator):
     """Run a SQL file of include/sql, rendered with the settings' names, on the settings' warehouse.
 
     :param sql: path below include/sql (templated); it may name `{{ stage }}`, `{{ silver }}`,
@@ -61,25 +62,13 @@ class SqlFileOperator(DatabricksSQLStatementsOperator):
         self.target = "{{ gold }}.`" + PurePosixPath(sql).stem + "`" if materialize else None
         self.materialize = materialize
 
-    def _get_hook(self, caller: str) -> PinterestDatabricksHook:
-        return PinterestDatabricksHook(
-            self.databricks_conn_id,
-            retry_limit=self.databricks_retry_limit,
-            retry_delay=self.databricks_retry_delay,
-            caller=caller,
-        )
-
-    def render_template_fields(self, context: "Context", jinja_env: Any = None) -> None:
-        """Render with the settings' names beside Airflow's context."""
-        super().render_template_fields({**context, **load_settings().names()}, jinja_env)
-
     def execute(self, context: "Context") -> Any:
         """Post the statement; defer when it takes longer than one request waits."""
         del context
         settings = load_settings()
         self.warehouse_id, self.polling_period_seconds = settings.warehouse_id, settings.poll_seconds
         self.statement = wrap(self.sql, str(self.target), self.file) if self.materialize else self.sql
-        answer = self._post(self.statement, wait=_WAIT)
+        answer: dict[str, Any] = self._hook.submit_statement(self.statement, self.warehouse_id, wait=_WAIT)
         self.statement_id = answer["statement_id"]
         self.log.info("Statement %s of %s", self.statement_id, self.file)
         if answer["status"]["state"] not in DONE:
@@ -94,25 +83,13 @@ class SqlFileOperator(DatabricksSQLStatementsOperator):
         self.statement_id = event["statement_id"]
         return self._finish(self._hook.statement(self.statement_id))
 
-    def _post(self, statement: str, wait: str, **more: Any) -> dict[str, Any]:
-        body = {
-            "statement": statement,
-            "warehouse_id": self.warehouse_id,
-            "wait_timeout": wait,
-            "on_wait_timeout": "CONTINUE",
-            **more,
-        }
-        answer: dict[str, Any] = self._hook.submit_statement(body)
-        return answer
-
     def _finish(self, answer: dict[str, Any]) -> Any:
         check_statement(answer, self.file)
         if not self.materialize:
             self.log.info("%s: done", self.file)
             return None
         select = f"SELECT * FROM {self.target} ORDER BY ALL"  # noqa: S608 - a quoted name from the settings
-        answer = self._post(select, wait="50s", row_limit=10_000)
-        check_statement(answer, self.file)
+        answer = self._hook.run_statement(select, self.warehouse_id, self.file, row_limit=10_000)
         columns = [column["name"] for column in answer["manifest"]["schema"]["columns"]]
         rows = (answer.get("result") or {}).get("data_array") or []
         count = int(answer["manifest"].get("total_row_count") or len(rows))
