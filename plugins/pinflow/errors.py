@@ -38,6 +38,30 @@ class SourceUnavailableError(PinflowError):
     anchor = "source-unavailable"
 
 
+class SourceBehindError(PinflowError, AirflowFailException):
+    """The source did not reach the window's end while we waited."""
+
+    anchor = "source-behind"
+
+
+class ConnectionMissingError(PinflowError, AirflowFailException):
+    """A connection is not defined; a retry cannot help."""
+
+    anchor = "connection"
+
+
+class LakeError(PinflowError):
+    """An object of the lake cannot be read, written or listed."""
+
+    anchor = "lake"
+
+
+class LandingError(PinflowError, AirflowFailException):
+    """What Kafka acknowledged did not land while we waited."""
+
+    anchor = "landing"
+
+
 class KafkaTopicError(PinflowError, AirflowFailException):
     """A topic is missing or unusable; a retry cannot help."""
 
@@ -54,6 +78,12 @@ class ManifestError(PinflowError, AirflowFailException):
     """A manifest is absent or malformed."""
 
     anchor = "manifest"
+
+
+class WorkspaceError(PinflowError):
+    """The Databricks workspace refuses a call or does not answer."""
+
+    anchor = "workspace"
 
 
 class RemoteRunError(PinflowError):

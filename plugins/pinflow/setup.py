@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from pinflow import paths
-from pinflow.errors import PinflowError, SetupError
+from pinflow.errors import LakeError, SetupError, StatementError, WorkspaceError
 from pinflow.settings import TABLES, Schemas, Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 # The sink is probed on a topic of its own, so that the tables' topics stay free of it.
 PROBE = "probe"
 _PROBE_SECONDS = 120
+_UTC = {"UTC", "Etc/UTC", "Z", "GMT", "Etc/GMT", "+00:00"}
 
 
 def topics(settings: Settings) -> list[str]:
@@ -23,17 +24,12 @@ def topics(settings: Settings) -> list[str]:
 
 def check_source() -> None:
     """Read one row of each source table."""
-    from pinflow.hooks.source import KEY, SourceHook
+    from pinflow.hooks.source import SourceHook
 
     hook = SourceHook()
     newest = hook.newest_post()
     for table in TABLES:
-        for row in hook.rows(table, [0]):
-            if KEY[table] not in row:
-                raise SetupError(
-                    f"{hook.where()}: table of `{table}` has no column `{KEY[table]}`, only {sorted(row)}.",
-                    "load the tables with the columns of include/sql/source.",
-                )
+        list(hook.rows(table, [0]))
     log.info("%s answers; its newest post is of %s (UTC)", hook.where(), newest)
 
 
@@ -52,7 +48,7 @@ def check_lake() -> None:
         hook.write(uri, b"ok")
         hook.read(uri)
         hook.delete_objects(settings.bucket, ["manifests/setup-check"])
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, LakeError) as error:
         raise SetupError(
             f"The bucket {settings.bucket} cannot be used: {error}.",
             f"check the connection `{CONNECTION}` and grant s3:ListBucket, s3:GetObject, s3:PutObject and "
@@ -63,21 +59,24 @@ def check_lake() -> None:
 
 def check_databricks() -> None:
     """Ask the workspace for a version and the warehouse for a row."""
-    from airflow.providers.common.compat.sdk import AirflowException
-
     from pinflow.hooks.databricks import CONNECTION, PinterestDatabricksHook
 
     settings, hook = load_settings(), PinterestDatabricksHook()
+    sql = "SELECT current_timezone()"
     try:
-        hook.run_statement("SELECT 1", settings.warehouse_id, "SELECT 1")
-    except PinflowError:
-        raise
-    except AirflowException as error:
+        answer = hook.run_statement(sql, settings.warehouse_id, sql, "see below.")
+    except (WorkspaceError, StatementError) as error:
         raise SetupError(
             f"Databricks at {hook.host}, warehouse `{settings.warehouse_id}`, runs no statement: {error}.",
             f"check host and token of the connection `{CONNECTION}`, `warehouse_id` in the Variable, and "
             "grant CAN USE on the warehouse.",
         ) from error
+    zone = answer["result"]["data_array"][0][0]
+    if zone not in _UTC:
+        raise SetupError(
+            f"Warehouse `{settings.warehouse_id}` has the time zone {zone}; days and years here are UTC.",
+            "set TIMEZONE to UTC in the warehouse's SQL configuration parameters.",
+        )
     log.info("Databricks at %s runs statements on warehouse `%s`", hook.host, settings.warehouse_id)
 
 
@@ -149,17 +148,22 @@ def create_tables() -> list[str]:
     from pinflow.hooks.databricks import PinterestDatabricksHook
 
     settings, hook = load_settings(), PinterestDatabricksHook()
+    grant = (
+        "grant the owner of the token CREATE SCHEMA, CREATE TABLE and (with a catalog) CREATE MANAGED "
+        f"STORAGE on the external location of s3://{settings.bucket}; then clear this task."
+    )
     for schema in Schemas.model_fields:
         kind = "MANAGED LOCATION" if settings.catalog else "LOCATION"
         place = f"s3://{settings.bucket}/lake/{getattr(settings.schemas, schema)}"
         sql = f"CREATE SCHEMA IF NOT EXISTS {settings.schema_name(schema)} {kind} '{place}'"
-        hook.run_statement(sql, settings.warehouse_id, f"schema {schema}")
+        hook.run_statement(sql, settings.warehouse_id, f"schema {schema}", grant)
     files = paths.sql_files("silver") + paths.sql_files("serving")
     # statements for a warehouse: nothing here is HTML
     environment = Environment(loader=FileSystemLoader(paths.sql_dir()), undefined=StrictUndefined)  # noqa: S701
     names: dict[str, Any] = settings.names()
     for file in files:
-        hook.run_statement(environment.get_template(file).render(names), settings.warehouse_id, file)
+        sql = environment.get_template(file).render(names)
+        hook.run_statement(sql, settings.warehouse_id, file, grant)
         log.info("%s: done", file)
     log.info("%s", json.dumps({"schemas": list(names), "files": len(files)}))
     return files

@@ -10,7 +10,6 @@ from pathlib import Path
 from pinflow.paths import include_dir
 
 VERSION = "0.1.0"
-WHEEL = f"pinspark-{VERSION}-py3-none-any.whl"
 _WHEEL_METADATA = b"Wheel-Version: 1.0\nGenerator: pinflow\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -22,12 +21,21 @@ class SparkCode:
     files: dict[str, bytes]
 
     @property
+    def wheel(self) -> str:
+        """Name of pinspark's wheel."""
+        return next(name for name in self.files if name.endswith(".whl"))
+
+    @property
     def digest(self) -> str:
         """Sixteen hex digits over names and contents."""
-        digest = hashlib.sha256()
-        for name, content in sorted(self.files.items()):
-            digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        return digest.hexdigest()[:16]
+        return _hash(self.files)[:16]
+
+
+def _hash(files: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def _sources(include: Path) -> dict[str, bytes]:
@@ -40,11 +48,13 @@ def _sources(include: Path) -> dict[str, bytes]:
     return code | contracts
 
 
-def _wheel(sources: dict[str, bytes]) -> bytes:
-    info = f"pinspark-{VERSION}.dist-info"
+def _wheel(sources: dict[str, bytes]) -> tuple[str, bytes]:
+    """Return name and content; other sources are another version, so that a cluster installs them anew."""
+    version = f"{VERSION}.post{int(_hash(sources)[:8], 16)}"
+    info = f"pinspark-{version}.dist-info"
     files = {
         **sources,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: pinspark\nVersion: {VERSION}\n".encode(),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: pinspark\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": _WHEEL_METADATA,
     }
     record = [
@@ -56,11 +66,12 @@ def _wheel(sources: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    return f"pinspark-{version}-py3-none-any.whl", buffer.getvalue()
 
 
 def build() -> SparkCode:
     """Build the wheel and collect the jobs; the same sources give the same bytes."""
     include = include_dir()
     jobs = {f"jobs/{p.name}": p.read_bytes() for p in sorted((include / "spark" / "jobs").glob("*.py"))}
-    return SparkCode({WHEEL: _wheel(_sources(include)), **jobs})
+    name, wheel = _wheel(_sources(include))
+    return SparkCode({name: wheel, **jobs})

@@ -12,7 +12,6 @@ REPO = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((REPO / "dags").glob("*.py"))
 HEADINGS = ("Purpose", "Inputs", "Outputs", "Schedule", "Backfill", "On failure")
 NAMES = {"stage", "silver", "gold", "ops", "bucket"}
-AIRFLOW_NAMES = {"ti", "params", "dag_run", "ds"}
 
 
 def tasks(dag_bag: Any) -> list[Any]:
@@ -71,7 +70,7 @@ def test_tasks_that_write_delta_tables_run_one_at_a_time(dag_bag: Any) -> None:
         assert task.max_active_tis_per_dag == 1, f"{task.task_id}: set max_active_tis_per_dag=1"
 
 
-def test_submit_runs_pass_explicit_parameters_and_never_durable(dag_bag: Any) -> None:
+def test_submit_runs_pass_explicit_parameters_to_a_job_that_exists(dag_bag: Any) -> None:
     from pinflow.operators.spark_job import PinsparkRunOperator
 
     for task in tasks(dag_bag):

@@ -81,7 +81,8 @@ class Landing:
 
     def own(self, ind: int, line: bytes | None = None, day: str = "", partition: int = 0) -> int:
         """Append a row of ours and acknowledge it."""
-        offset = self.foreign(wire(ROWS[self.table](ind)) if line is None else line, partition)
+        dated = {"timestamp": f"{day or self.start}T01:02:03"} if self.table == "geo" else {}
+        offset = self.foreign(wire(ROWS[self.table](ind, **dated)) if line is None else line, partition)
         self.acknowledge(ind, partition, offset, day)
         return offset
 

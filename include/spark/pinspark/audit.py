@@ -99,6 +99,8 @@ def _broken(rule: QualityRule, manifest: Manifest) -> Column:
     """Tell whether a staged row breaks a rule on its columns; the other rules need no look at the rows."""
     if rule.rule == "in_window":
         return ~F.coalesce(F.expr(manifest.days), F.lit(False))
+    if rule.rule == "on_day":
+        return F.coalesce(F.to_date(rule.columns[0]) != F.col("post_date"), F.lit(False))
     if rule.rule != "range":
         return F.lit(False)
     value = F.expr(rule.columns[0])

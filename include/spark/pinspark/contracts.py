@@ -19,6 +19,7 @@ CHECKS = {
     "types",
     "unique",
     "in_window",
+    "on_day",
     "range",
     "all_rejected",
     "foreign_doubles",

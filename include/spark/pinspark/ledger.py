@@ -2,7 +2,7 @@
 
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
@@ -14,8 +14,8 @@ SEEN = ("selected", "acknowledged", "silver", "quarantined", "moved")
 SUMMED = ("doubles", "foreign_doubles", "foreign")
 
 
-def ledger_rows(window: Window) -> DataFrame:
-    """Count every day of the window for the three tables, in the ledger's columns."""
+def ledger_days(window: Window) -> list[Row]:
+    """Count every day of the window for the three tables: the ledger's columns and `moved`."""
     held = reduce(DataFrame.unionAll, (_held(window, manifest) for manifest in window.manifests))
     one = F.lit(1)
     parts = [
@@ -31,15 +31,46 @@ def ledger_rows(window: Window) -> DataFrame:
     )
     orphan = F.greatest(F.col("selected") - F.col("acknowledged"), F.lit(0))
     by_day = found.withColumn("orphans", orphan).groupBy("post_date", "source_table")
-    return by_day.agg(*(F.sum(name).alias(name) for name in COUNTS)).select(*tables.LEDGER_TABLE.names)
+    return by_day.agg(*(F.sum(name).alias(name) for name in (*COUNTS, "moved"))).collect()
 
 
-def ledger_totals(window: Window) -> list[dict[str, int | str]]:
-    """Sum the window's days by table."""
-    stored = window.spark.table(f"{window.ops}.ledger").where(window.any.days)
-    rows = stored.groupBy("source_table").agg(*(F.sum(name).alias(name) for name in COUNTS)).collect()
-    found = {row.source_table: row.asDict() for row in rows}
-    return [found[manifest.table] for manifest in window.manifests]
+def ledger_rows(window: Window, days: list[Row]) -> DataFrame:
+    """Lay counted days out as rows of the ledger."""
+    schema = ", ".join(f"{column.name} {column.type}" for column in tables.LEDGER)
+    values = [tuple(day[name] for name in tables.LEDGER_TABLE.names) for day in days]
+    return window.spark.createDataFrame(values, schema)
+
+
+def ledger_elsewhere(window: Window, manifest: Manifest) -> DataFrame:
+    """Count the days outside the window that lose posts to it, as they are without them.
+
+    Columns: post_date, silver, quarantined. What is derived from the rows that stay can be written again.
+    """
+    gone = window.held(manifest).select("ind").distinct().withColumn("gone", F.lit(True))
+    own = window.elsewhere("quarantine").where(f"kind = 'own' AND source_table = '{manifest.table}'")
+    places = {"silver": window.elsewhere(manifest.table), "quarantined": own}
+    rows = reduce(
+        DataFrame.unionAll,
+        (rows.select("post_date", "ind", F.lit(place).alias("place")) for place, rows in places.items()),
+    )
+    stays = F.col("gone").isNull()
+    counts = [F.count_if(stays & (F.col("place") == place)).alias(place) for place in places]
+    days = rows.join(gone, "ind", "left").groupBy("post_date").agg(*counts, F.max("gone").alias("gone"))
+    return days.where("gone").drop("gone")
+
+
+def ledger_totals(window: Window, days: list[Row]) -> list[dict[str, int | str]]:
+    """Sum counted days by table."""
+    return [
+        {
+            "source_table": manifest.table,
+            **{
+                name: sum(day[name] for day in days if day.source_table == manifest.table)
+                for name in (*COUNTS, "moved")
+            },
+        }
+        for manifest in window.manifests
+    ]
 
 
 def _days(window: Window) -> DataFrame:

@@ -50,8 +50,10 @@ class Manifest:
         return f"run = '{self.run}'"
 
 
-def parse_manifest(data: dict[str, Any]) -> Manifest:
+def parse_manifest(data: Any) -> Manifest:
     """Read a manifest as the producer returned it, with the keys the landing task added."""
+    if not isinstance(data, dict):
+        raise ManifestError(f"A manifest is due, this came: {data!r}. {REPAIR}")
     names = (
         "table",
         "topic",

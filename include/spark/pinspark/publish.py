@@ -3,12 +3,11 @@
 from functools import partial, reduce
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
 from pinspark.contracts import load_contract
 from pinspark.delta import check_schema, replace_where, retry_conflicts
-from pinspark.ledger import ledger_rows, ledger_totals
+from pinspark.ledger import ledger_days, ledger_elsewhere, ledger_rows, ledger_totals
 from pinspark.manifest import Manifest
 from pinspark.session import together
 from pinspark.window import Window
@@ -21,9 +20,10 @@ def publish_window(window: Window) -> list[dict[str, int | str]]:
     together(
         partial(_replace_quarantine, window), *(partial(_replace_silver, window, m) for m in window.manifests)
     )
-    replace_where(ledger_rows(window), f"{window.ops}.ledger", window.any.days)
-    totals = ledger_totals(window)
-    moved = {str(total["source_table"]) for total in totals if total["moved"]}
+    days = ledger_days(window)
+    replace_where(ledger_rows(window, days), f"{window.ops}.ledger", window.any.days)
+    totals = ledger_totals(window, days)
+    moved = {total["source_table"] for total in totals if total["moved"]}
     for manifest in window.manifests:
         if manifest.table in moved:
             remove_elsewhere(window, manifest)
@@ -39,26 +39,34 @@ def _replace_silver(window: Window, manifest: Manifest) -> None:
 
 
 def _replace_quarantine(window: Window) -> None:
-    stored = window.spark.table(f"{window.silver}.quarantine").where(window.any.days)
+    stored = window.spark.table(f"{window.silver}.quarantine").where(f"kind = 'own' AND {window.any.days}")
     refused = [window.staged(f"{manifest.table}_rejects") for manifest in window.manifests]
     if reduce(DataFrame.unionAll, (rows.select("line") for rows in (stored, *refused))).limit(1).collect():
         replace_where(quarantine_rows(window), f"{window.silver}.quarantine", window.any.days)
 
 
 def quarantine_rows(window: Window) -> DataFrame:
-    """Select the run's refused lines; a foreign line that another day already holds is left out."""
+    """Select the run's refused lines and the foreign lines of earlier runs; every foreign line once."""
     pin, geo, user = (window.staged(f"{manifest.table}_rejects") for manifest in window.manifests)
     refused = pin.unionByName(geo).unionByName(user).select(*tables.QUARANTINE.names)
-    others = (
-        window.elsewhere("quarantine")
-        .where("kind = 'foreign'")
-        .select("key", "line", F.lit("foreign").alias("kind"))
-    )
-    return refused.join(others, ["key", "line", "kind"], "left_anti").select(*tables.QUARANTINE.names)
+    foreign = window.spark.table(f"{window.silver}.quarantine").where("kind = 'foreign'")
+    others = foreign.where(f"NOT ({window.any.days})").select("key", "line", "kind")
+    new = refused.join(others, ["key", "line", "kind"], "left_anti").select(*tables.QUARANTINE.names)
+    kept = foreign.where(window.any.days).join(new.select("key", "line"), ["key", "line"], "left_anti")
+    return new.unionByName(kept.select(*tables.QUARANTINE.names))
 
 
 def remove_elsewhere(window: Window, manifest: Manifest) -> None:
-    """Delete from other days what belongs to this window's posts."""
+    """Delete from other days what belongs to this window's posts, and take it off their ledger first."""
+    ledger_view = f"ledger_{manifest.table}"
+    ledger_elsewhere(window, manifest).createOrReplaceTempView(ledger_view)
+    corrected = (
+        f"MERGE INTO {window.ops}.ledger AS t USING {ledger_view} AS s "
+        f"ON t.post_date = s.post_date AND t.source_table = '{manifest.table}' "
+        "WHEN MATCHED THEN UPDATE SET silver = s.silver, quarantined = s.quarantined, "
+        "acknowledged = s.silver + s.quarantined, selected = s.silver + s.quarantined + t.orphans"
+    )
+    retry_conflicts(partial(window.spark.sql, corrected))
     view = f"held_{manifest.table}"
     window.held(manifest).select("ind").distinct().createOrReplaceTempView(view)
     silver = f"`{manifest.table}`", "true"

@@ -35,7 +35,6 @@ LEDGER = (
     Column(
         "foreign", "BIGINT", "Lines in quarantine that are no row of ours; counted on the window's first day"
     ),
-    Column("moved", "BIGINT", "Posts found under another day and taken over from it"),
 )
 QUALITY = (
     Column("run", "STRING", "Run that was audited"),

@@ -12,8 +12,7 @@ CREATE TABLE IF NOT EXISTS {{ ops }}.`ledger` (
     `quarantined` BIGINT COMMENT 'Own rows in quarantine',
     `doubles` BIGINT COMMENT 'Copies dropped',
     `foreign_doubles` BIGINT COMMENT 'Copies at offsets nobody acknowledged to us',
-    `foreign` BIGINT COMMENT 'Lines in quarantine that are no row of ours; counted on the window\'s first day',
-    `moved` BIGINT COMMENT 'Posts found under another day and taken over from it'
+    `foreign` BIGINT COMMENT 'Lines in quarantine that are no row of ours; counted on the window\'s first day'
 )
 USING DELTA
 COMMENT 'Counts of every day'

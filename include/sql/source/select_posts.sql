@@ -1,4 +1,4 @@
--- what: the posts of a window and their times; an id held twice counts once, with its latest time
+-- what: the posts of a window and their times; an id held twice belongs to the day of its latest time
 -- grain: one row per ind, ordered by post_ts, ind
 -- reads: geolocation_data (a full scan: no index may be assumed)
 -- params: window_start, window_end (UTC DATETIME; the end is excluded)
@@ -6,9 +6,10 @@ SELECT
     ind,
     MAX(`timestamp`) AS post_ts
 FROM geolocation_data
-WHERE `timestamp` >= %(window_start)s
-    AND `timestamp` < %(window_end)s
 GROUP BY ind
+HAVING
+    MAX(`timestamp`) >= %(window_start)s
+    AND MAX(`timestamp`) < %(window_end)s
 ORDER BY
     post_ts,
     ind

@@ -1,46 +1,48 @@
 """Databricks beyond the provider's hook: rows of a statement, and files of a volume."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 
-from pinflow.errors import StatementError
-
-if TYPE_CHECKING:
-    import requests
+from pinflow.errors import PinflowError, StatementError, WorkspaceError
+from pinflow.hooks.connection import DefinedConnection
 
 CONNECTION = "pinterest_databricks"
 _STATEMENTS = "2.0/sql/statements"
+_ABSENT = 404
 DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "CLOSED"})
 
 
-def check_statement(answer: dict[str, Any], what: str) -> None:
+_REPAIR = "if a schema, table or view is missing run the DAG pinterest_setup; then clear this task."
+
+
+def check_statement(answer: dict[str, Any], what: str, repair: str = _REPAIR) -> None:
     """Raise StatementError when a statement ended without success."""
     status = answer["status"]
     if status["state"] == "SUCCEEDED":
         return
     error = status.get("error") or {}
     reason = f"{error.get('error_code', '')} {error.get('message', '')}".strip()
-    raise StatementError(
-        f"{what} ended {status['state']}: {reason}.",
-        "if a schema, table or view is missing run the DAG pinterest_setup; then clear this task.",
-    )
+    raise StatementError(f"{what} ended {status['state']}: {reason}.", repair)
 
 
-class PinterestDatabricksHook(DatabricksHook):
-    """The provider's hook, with what its public methods leave out."""
+class PinterestDatabricksHook(DefinedConnection, DatabricksHook):
+    """The provider's hook, with what its public methods leave out; raises WorkspaceError."""
 
     def __init__(self, databricks_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(databricks_conn_id=databricks_conn_id, **kwargs)
 
-    def run_statement(self, sql: str, warehouse_id: str, what: str, **more: Any) -> dict[str, Any]:
+    def run_statement(
+        self, sql: str, warehouse_id: str, what: str, repair: str = _REPAIR, **more: Any
+    ) -> dict[str, Any]:
         """Run a short statement to its end and return the answer; raises StatementError."""
         answer = self.submit_statement(sql, warehouse_id, **more)
         while answer["status"]["state"] not in DONE:
             time.sleep(1)
             answer = self.statement(answer["statement_id"])
-        check_statement(answer, what)
+        check_statement(answer, what, repair)
         return answer
 
     def statement(self, statement_id: str) -> dict[str, Any]:
@@ -62,24 +64,41 @@ class PinterestDatabricksHook(DatabricksHook):
 
     def put_file(self, path: str, content: bytes) -> None:
         """Write one file of a volume through the Files API."""
-        self._files("PUT", path, params={"overwrite": "true"}, data=content).raise_for_status()
+        self._files("PUT", path, params={"overwrite": "true"}, data=content)
 
     def has_file(self, path: str) -> bool:
         """Tell whether a volume holds a file."""
-        response = self._files("HEAD", path)
-        if response.status_code == 404:
-            return False
-        response.raise_for_status()
-        return True
+        return self._files("HEAD", path) != _ABSENT
 
-    def _files(self, method: str, path: str, **kwargs: Any) -> "requests.Response":
+    def _files(self, method: str, path: str, **kwargs: Any) -> int:
         import requests
 
         token = self._get_token(raise_error=True)
-        return requests.request(
-            method,
-            self._endpoint_url(f"api/2.0/fs/files{path}"),
-            headers={**self.user_agent_header, "Authorization": f"Bearer {token}"},
-            timeout=60,
-            **kwargs,
+        try:
+            response = requests.request(
+                method,
+                self._endpoint_url(f"api/2.0/fs/files{path}"),
+                headers={**self.user_agent_header, "Authorization": f"Bearer {token}"},
+                timeout=60,
+                **kwargs,
+            )
+            if not (method == "HEAD" and response.status_code == _ABSENT):
+                response.raise_for_status()
+        except requests.RequestException as error:
+            raise self._refused(f"{method} of {path}: {error}") from error
+        return response.status_code
+
+    def _do_api_call(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._do_api_call(*args, **kwargs)
+        except PinflowError:
+            raise
+        except AirflowException as error:
+            raise self._refused(error) from error
+
+    def _refused(self, reason: object) -> WorkspaceError:
+        return WorkspaceError(
+            f"Databricks at {self.host} refused a call or does not answer: {reason}.",
+            f"check host and token of the connection `{CONNECTION}`, and in the Variable `pinflow` "
+            "`warehouse_id`, `compute` and `code_root`; then clear this task.",
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from pinflow.errors import KafkaDeliveryError, KafkaTopicError
+from pinflow.hooks.connection import DefinedConnection
 
 if TYPE_CHECKING:
     from confluent_kafka import Message, Producer
@@ -16,7 +17,7 @@ _SECONDS = 15
 _RESERVED = {"iam"}
 
 
-class KafkaHook(BaseHook):
+class KafkaHook(DefinedConnection, BaseHook):
     """Topics and producers of the cluster behind `pinterest_kafka`.
 
     The connection's host holds the bootstrap servers (port is added to those without one); its extra
@@ -72,15 +73,7 @@ class KafkaHook(BaseHook):
 
     def partitions(self, topic: str, client: "AdminClient | Producer | None" = None) -> int:
         """Count a topic's partitions; raises KafkaTopicError (missing) or KafkaDeliveryError (no answer)."""
-        from confluent_kafka import KafkaException
-
-        try:
-            found = (client or self.admin()).list_topics(topic, timeout=_SECONDS).topics[topic]
-        except KafkaException as error:
-            raise KafkaDeliveryError(
-                f"{self.where()} does not answer: {error}.",
-                f"check the host of the connection `{self.kafka_conn_id}` and that the brokers are up.",
-            ) from error
+        found = self._topics(client or self.admin(), topic)[topic]
         if found.error is not None:
             raise KafkaTopicError(
                 f"{self.where()} has no usable topic `{topic}`: {found.error.str()}.",
@@ -94,18 +87,36 @@ class KafkaHook(BaseHook):
         from confluent_kafka.admin import NewTopic
 
         client = self.admin()
+        have = self._topics(client)
+        missing = [name for name in names if name not in have]
+        new = [NewTopic(n, num_partitions=partitions, replication_factor=replication) for n in missing]
         try:
-            have = client.list_topics(timeout=_SECONDS).topics
-            missing = [name for name in names if name not in have]
-            new = [NewTopic(n, num_partitions=partitions, replication_factor=replication) for n in missing]
             for future in client.create_topics(new).values() if new else []:
                 future.result(_SECONDS)
+        except TimeoutError as error:
+            raise self._silent("no topic was made in time") from error
         except KafkaException as error:
             raise KafkaTopicError(
-                f"{self.where()} could not make the topics {names}: {error}.",
-                f"check the connection `{self.kafka_conn_id}` and grant it Create on the cluster.",
+                f"{self.where()} could not make the topics {missing}: {error}.",
+                f"grant the login of the connection `{self.kafka_conn_id}` Create on the cluster; check "
+                "topic_partitions and topic_replication in the Variable `pinflow`.",
             ) from error
         return missing
+
+    def _topics(self, client: "AdminClient | Producer", *name: str) -> dict[str, Any]:
+        from confluent_kafka import KafkaException
+
+        try:
+            topics: dict[str, Any] = client.list_topics(*name, timeout=_SECONDS).topics
+        except KafkaException as error:
+            raise self._silent(error) from error
+        return topics
+
+    def _silent(self, reason: object) -> KafkaDeliveryError:
+        return KafkaDeliveryError(
+            f"{self.where()} does not answer: {reason}.",
+            f"check the host of the connection `{self.kafka_conn_id}` and that the brokers are up.",
+        )
 
     def producer(self) -> "Producer":
         """Return an idempotent producer that partitions as Java clients do (murmur2)."""

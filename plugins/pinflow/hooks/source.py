@@ -9,6 +9,7 @@ from typing import Any
 from airflow.providers.mysql.hooks.mysql import MySqlHook
 
 from pinflow.errors import PinflowError, SourceError, SourceUnavailableError
+from pinflow.hooks.connection import DefinedConnection
 from pinflow.paths import include_dir
 from pinflow.window import Window
 
@@ -18,8 +19,10 @@ KEY = {"pin": "index", "geo": "ind", "user": "ind"}
 IDS_PER_QUERY = 10_000
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 300
-_DENIED = {1044, 1045, 1698, 1142, 1143}
+_DENIED = {1044, 1045, 1129, 1130, 1142, 1143, 1227, 1251, 1698, 2059, 2061}
 _LACKING = {1049: "database", 1146: "table", 1054: "column"}
+# 2000 to 2999 are the client's (no connection, or a lost one); these are the server's passing troubles.
+_PASSING = {1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1290, 3024, 4031}
 
 
 @cache
@@ -37,13 +40,19 @@ def explain(error: Exception, where: str) -> PinflowError | None:
     if number in _DENIED:
         return SourceError(
             f"{where} refused the login or lacks a grant: {error}.",
-            f"correct login and password of the connection `{CONNECTION}`, or grant SELECT on the tables.",
+            f"correct login and password of the connection `{CONNECTION}`, or grant SELECT on the "
+            "tables to it, as seen by this host.",
         )
     if number in _LACKING:
         return SourceError(
             f"{where} has no such {_LACKING[number]}: {error}.",
             f"correct the schema of the connection `{CONNECTION}`, or load the tables "
             "pinterest_data, geolocation_data and user_data (locally `make seed`).",
+        )
+    if (1000 <= number < 2000 or number >= 3000) and number not in _PASSING:
+        return SourceError(
+            f"{where} refused what was asked: {error}.",
+            "look the number up in MySQL's error reference; the tables must be as include/sql/source says.",
         )
     return SourceUnavailableError(
         f"{where} does not answer or dropped the connection: {error}.",
@@ -52,7 +61,7 @@ def explain(error: Exception, where: str) -> PinflowError | None:
     )
 
 
-class SourceHook(MySqlHook):
+class SourceHook(DefinedConnection, MySqlHook):
     """Reads posts; sessions are read-only, UTC and utf8mb4, with connect and read time-outs."""
 
     def __init__(self, mysql_conn_id: str = CONNECTION, **kwargs: Any) -> None:

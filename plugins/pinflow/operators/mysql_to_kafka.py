@@ -68,8 +68,8 @@ class MySqlToKafkaOperator(BaseOperator):
         lake.write(manifest.ids, pack(rows))
         self.log.info(
             "%s: %d posts selected, %d records acknowledged in `%s`, %d orphans (absent in this table); %s",
-            self.table, manifest.selected, manifest.count, manifest.topic, manifest.selected - manifest.count,
-            manifest.partitions,
+            self.table, manifest.selected, len(acknowledged), manifest.topic,
+            manifest.selected - manifest.count, manifest.partitions,
         )  # fmt: skip
         return manifest.to_json()
 
@@ -85,18 +85,18 @@ class MySqlToKafkaOperator(BaseOperator):
         kafka, source = KafkaHook(), SourceHook()
         producer = kafka.producer()
         kafka.partitions(topic, producer)
-        # the last acknowledgement of an id stands; an id doubled in the source is sent twice, kept once
-        records: dict[int, Acknowledged] = {}
+        # an id doubled in the source is sent twice; readers keep the last
+        records: list[Acknowledged] = []
 
         def keep(ind: int, partition: int, offset: int) -> None:
-            records[ind] = Acknowledged(ind, posts[ind], partition, offset)
+            records.append(Acknowledged(ind, posts[ind], partition, offset))
 
         writer = AcknowledgedWriter(producer, topic, keep)
         key = KEY[self.table]
         for row in source.rows(self.table, posts.keys()):
             writer.send(int(row[key]), wire(row))
         writer.finish()
-        return list(records.values())
+        return records
 
     def _manifest(self, settings: Settings, context: "Context", acknowledged: list[Acknowledged]) -> Manifest:
         selected = self._selected()
@@ -109,7 +109,7 @@ class MySqlToKafkaOperator(BaseOperator):
             window_end=selected["window_end"],
             run=selected["run"],
             selected=selected["count"],
-            count=len(acknowledged),
+            count=len({record.ind for record in acknowledged}),
             posts=selected["posts"],
             ids=f"s3://{settings.bucket}/{key}",
             partitions=spans(acknowledged),

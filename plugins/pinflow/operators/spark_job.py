@@ -105,9 +105,10 @@ class PinsparkRunOperator(OnDatabricks, DatabricksSubmitRunOperator):
         }
 
     def _run_name(self, context: "Context") -> str:
+        """Name a try; its id tells it from the same try of a DAG run that was deleted and made again."""
         ti = context["ti"]
         mapped = f" map {ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ""
-        return f"{ti.dag_id}.{ti.task_id} {ti.run_id} try {ti.try_number}{mapped}"
+        return f"{ti.dag_id}.{ti.task_id} {ti.run_id} try {ti.try_number}{mapped} ({ti.id})"
 
     def _attach(self, body: dict[str, Any], context: "Context") -> tuple[int, str, str]:
         ti = context["ti"]

@@ -93,5 +93,6 @@ class SqlFileOperator(OnDatabricks, DatabricksSQLStatementsOperator):
         columns = [column["name"] for column in answer["manifest"]["schema"]["columns"]]
         rows = (answer.get("result") or {}).get("data_array") or []
         count = int(answer["manifest"].get("total_row_count") or len(rows))
-        self.log.info("%s: %d rows\n%s", self.target, count, as_table(columns, rows[:_ROWS_SHOWN]))
+        over = "at least " if answer["manifest"].get("truncated") else ""
+        self.log.info("%s: %s%d rows\n%s", self.target, over, count, as_table(columns, rows[:_ROWS_SHOWN]))
         return {"columns": columns, "rows": rows[:_ROWS_SHOWN], "row_count": count}

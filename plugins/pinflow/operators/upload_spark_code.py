@@ -33,7 +33,7 @@ class UploadSparkCodeOperator(BaseOperator):
         self.log.info(
             "Spark code %s: %d of %d files uploaded to %s", code.digest, len(missing), len(code.files), root
         )
-        return {"jobs": f"{root}/jobs", "wheel": f"{root}/{spark_code.WHEEL}"}
+        return {"jobs": f"{root}/jobs", "wheel": f"{root}/{code.wheel}"}
 
 
 class _Bucket:

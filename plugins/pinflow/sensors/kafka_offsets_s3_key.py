@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
-from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
 
 from pinflow import paths
+from pinflow.errors import LandingError
 from pinflow.hooks.lake import CONNECTION, LakeHook
 from pinflow.hooks.source import KEY
 from pinflow.manifest import Manifest, Span
@@ -46,8 +47,16 @@ class KafkaOffsetsS3KeySensor(S3KeySensor):
         self.manifest = manifest
 
     def execute(self, context: "Context") -> Any:
-        """Poke; the parent would drop what poke returns."""
-        return BaseSensorOperator.execute(self, context)
+        """Poke; the parent would drop what poke returns. Raises LandingError after the time-out."""
+        try:
+            return BaseSensorOperator.execute(self, context)
+        except AirflowSensorTimeout as error:
+            manifest = Manifest.from_json(self.manifest)
+            raise LandingError(
+                f"Acknowledged records of `{manifest.topic}` have not landed ({error}).",
+                "check that the S3 sink runs, flushes by time and covers the topic, then clear this task; or "
+                f"clear emulate.{manifest.table}, which sends the window again behind any gap of the topic.",
+            ) from error
 
     def poke(self, context: "Context") -> PokeReturnValue:
         """Look at every partition once."""

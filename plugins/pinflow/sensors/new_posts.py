@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseSensorOperator
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator
 
-from pinflow.errors import SourceUnavailableError
-from pinflow.hooks.source import SourceHook
+from pinflow.errors import SourceBehindError, SourceUnavailableError
+from pinflow.hooks.source import CONNECTION, SourceHook
 from pinflow.settings import load_settings
 from pinflow.window import iso_utc, now, window_of
 
@@ -24,6 +24,17 @@ class NewPostsSensor(BaseSensorOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"mode": "reschedule", **kwargs})
+
+    def execute(self, context: "Context") -> Any:
+        """Poke; raises SourceBehindError after the time-out."""
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as error:
+            raise SourceBehindError(
+                f"The source has not come past the end of {window_of(context)} ({error}).",
+                f"check that the database behind the connection `{CONNECTION}` answers and has new posts, "
+                "and that the window is over; then clear this task.",
+            ) from error
 
     def poke(self, context: "Context") -> bool:
         """Ask the source once."""

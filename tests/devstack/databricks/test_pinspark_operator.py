@@ -26,7 +26,8 @@ def code(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
     }  # fmt: skip
     monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_DATABRICKS", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_VAR_PINFLOW", json.dumps(variable(settings)))
-    wheel = workspace.put(spark_code.WHEEL, spark_code.build().files[spark_code.WHEEL])
+    built = spark_code.build()
+    wheel = workspace.put(built.wheel, built.files[built.wheel])
     return {"jobs": wheel.rsplit("/", 1)[0], "wheel": wheel}
 
 
@@ -66,3 +67,19 @@ def test_a_retry_attaches_to_a_run_that_is_alive_and_repeats_one_that_failed(
     with pytest.raises(RemoteRunError, match=r"no such table.*Repair: "):
         task.execute({"ti": tries[2]})
     assert tries[2].pushed["run_id"] != tries[0].pushed["run_id"]
+
+
+def test_a_dag_run_that_was_deleted_and_made_again_gets_a_run_of_its_own(
+    workspace: Workspace, code: dict[str, str]
+) -> None:
+    task, before, after = (
+        operator(workspace, code, "anew.py", RESULT),
+        TaskInstance("anew"),
+        TaskInstance("anew"),
+    )
+
+    def run_of(ti: TaskInstance) -> int:
+        assert task.execute({"ti": ti}) == {"moved": 3}
+        return int(ti.pushed["run_id"])
+
+    assert run_of(before) == run_of(before) != run_of(after)

@@ -223,9 +223,51 @@ def test_a_moved_post_is_found_in_its_new_day_only_and_an_empty_window_is_cleare
     assert len(left["ledger"]) == 3
     assert spark.table(f"{lake.silver}.pin").where("post_date = DATE'2022-10-15'").count() == 3
 
+    # the day that lost posts is as if it had never had them
+    left_behind = ledger(spark, lake, "2022-10-15")
+    counts = ("selected", "acknowledged", "orphans", "silver", "quarantined")
+    assert {table: tuple(row[name] for name in counts) for table, row in left_behind.items()} == {
+        "pin": (3, 3, 0, 3, 0),
+        "geo": (3, 3, 0, 2, 1),
+        "user": (4, 3, 1, 3, 0),
+    }
+
     versions = commits(spark, lake)
     load(run_job, [landing.manifest() for landing in emptied.values()])
     assert commits(spark, lake) == versions  # nothing to write, nothing to remove
+
+
+def test_junk_of_an_earlier_run_stays_in_quarantine_and_in_the_ledger(
+    spark: SparkSession, lake: Lake, run_job: Run, tmp_path: Path
+) -> None:
+    first = landings(tmp_path, "2022-11-01", "2022-11-02", "aaaa00000002")
+    first["pin"].foreign(b"junk of the first run")
+    for landing in first.values():
+        landing.own(80)
+    load(run_job, [landing.manifest() for landing in first.values()])
+    again = landings(tmp_path, "2022-11-01", "2022-11-02", "aaaa00000003")
+    for landing in again.values():
+        landing.own(80)
+    again["pin"].foreign(b"junk of the second run")
+    load(run_job, [landing.manifest(first_offset=90) for landing in again.values()])
+    rows = spark.table(f"{lake.silver}.quarantine").where("post_date = DATE'2022-11-01'").collect()
+    assert sorted(row.raw for row in rows) == ["junk of the first run", "junk of the second run"]
+    assert ledger(spark, lake, "2022-11-01")["pin"]["foreign"] == 2
+
+
+def test_a_time_of_another_day_is_warned_of(run_job: Run, tmp_path: Path) -> None:
+    made = landings(tmp_path, "2022-11-03", "2022-11-04", "aaaa00000004")
+    for landing in made.values():
+        landing.own(
+            81, wire(geo_row(81, timestamp="2021-01-01T00:00:00")) if landing.table == "geo" else None
+        )
+    manifests = [landing.manifest() for landing in made.values()]
+    for manifest in manifests:
+        run_job("clean", manifest)
+    findings = run_job("audit", manifests)["findings"]
+    assert [(f["source_table"], f["rule"], f["action"], f["failed"]) for f in findings] == [
+        ("geo", "on_day(timestamp)", "warn", 1)
+    ]
 
 
 def commits(spark: SparkSession, lake: Lake) -> dict[str, int]:
@@ -289,6 +331,8 @@ def test_manifests_that_do_not_belong_together_are_refused(tmp_path: Path) -> No
         parse_manifests(json.dumps(manifests[:2]))
     with pytest.raises(ValueError, match=r"different runs.*Repair:"):
         parse_manifests(json.dumps([*manifests[:2], manifests[2] | {"run": "ffff00000002"}]))
+    with pytest.raises(ValueError, match=r"A manifest is due, this came: None.*Repair:"):
+        parse_manifests("[null]")
     with pytest.raises(ValueError, match=r"lacks keys.*Repair:"):
         parse_manifests(json.dumps([*manifests[:2], manifests[2] | {"keys": None}]))
     with pytest.raises(ValueError, match=r"not whole UTC days.*Repair:"):
