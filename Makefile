@@ -10,13 +10,16 @@ RUN_BACKWARDS ?=
 # bytecode is written where it is first needed: compiling all of both environments beforehand takes a minute
 unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONPATH
 
-AIRFLOW := .venv/airflow/bin
-SPARK := .venv/spark/bin
+# what a person types reaches the shell as quoted text, by its name: make itself reads nothing in it
+typed = '$(subst ','\'',$(value $(1)))'
+unexport POSTS SPAN RANDOM_SEED FROM TO REPROCESS RUN_BACKWARDS FORMAT Q SUITE
+
+VENV := $(or $(value DEVSTACK_VENV_DIR),.venv)
+AIRFLOW := $(call typed,VENV)/airflow/bin
+SPARK := $(call typed,VENV)/spark/bin
 STACK := $(AIRFLOW)/python -m devstack
 # these never download: without the environments nothing can run
 WHEN_SET_UP := test -x $(AIRFLOW)/python || { echo 'Nothing is set up here, so nothing runs.'; exit 0; };
-# what a person types reaches the shell as quoted text, so that it may hold any sign
-quote = '$(subst ','\'',$(1))'
 
 .PHONY: help setup demo up down reset status logs seed load backfill sql test check bench mwaa
 
@@ -45,21 +48,21 @@ logs: ## show the ends of the services' logs
 	@$(WHEN_SET_UP) $(STACK) logs
 
 seed: setup ## fill the source database: [POSTS=11154] [SPAN=2017-10-20..2022-10-18] [RANDOM_SEED=1]
-	@$(STACK) seed $(if $(POSTS),--posts $(call quote,$(POSTS))) $(if $(SPAN),--span $(call quote,$(SPAN))) \
-	  $(if $(RANDOM_SEED),--random-seed $(call quote,$(RANDOM_SEED)))
+	@$(STACK) seed $(if $(value POSTS),--posts $(call typed,POSTS)) $(if $(value SPAN),--span $(call typed,SPAN)) \
+	  $(if $(value RANDOM_SEED),--random-seed $(call typed,RANDOM_SEED))
 
 load: setup ## load days in one run: FROM=2017-10-20 TO=2022-10-15 (UTC, both included)
-	@$(STACK) load $(call quote,$(FROM)) $(call quote,$(TO))
+	@$(STACK) load $(call typed,FROM) $(call typed,TO)
 
 backfill: setup ## run each day again or anew: FROM= TO= [REPROCESS=none|failed|completed] [RUN_BACKWARDS=1]
-	@$(STACK) backfill $(call quote,$(FROM)) $(call quote,$(TO)) --reprocess $(call quote,$(REPROCESS)) \
-	  $(if $(RUN_BACKWARDS),--run-backwards)
+	@$(STACK) backfill $(call typed,FROM) $(call typed,TO) --reprocess $(call typed,REPROCESS) \
+	  $(if $(value RUN_BACKWARDS),--run-backwards)
 
-sql: setup ## ask the lake: Q="SELECT ..." [FORMAT=table|csv|json]
-	@$(STACK) sql --format $(call quote,$(FORMAT)) -- $(call quote,$(Q))
+sql: setup ## ask the lake: Q='SELECT ...' [FORMAT=table|csv|json]
+	@$(STACK) sql --format $(call typed,FORMAT) -- $(call typed,Q)
 
 test: setup ## run the tests: [SUITE=fast|spark|stack|e2e|all]
-	@$(AIRFLOW)/python tests/suites.py $(call quote,$(SUITE))
+	@$(AIRFLOW)/python tests/suites.py $(call typed,SUITE)
 
 check: setup ## lint, formatting, types and the DAGs' policies
 	@$(AIRFLOW)/ruff check .

@@ -9,15 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
 from devstack import supervise
 from devstack.config import REPO, Settings
 from devstack.source.generate import Generator, Plan
 
 sys.path.insert(0, str(REPO / "plugins"))
-from pinflow.hooks.kafka import AcknowledgedWriter
+from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
 from pinflow.operators.mysql_to_kafka import wire
 
 ROWS = 100_000
@@ -33,22 +32,21 @@ def rows() -> list[dict[str, Any]]:
     return [dict(zip(COLUMNS, row, strict=True)) for chunk in Generator(plan).chunks() for row in chunk.pins]
 
 
-def producer(settings: Settings) -> Producer:
-    """Make the producer both sides use."""
-    return Producer(
-        {
-            "bootstrap.servers": f"127.0.0.1:{settings.kafka_port}",
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",
-            "compression.type": "lz4",
-            "linger.ms": 20,
-        }
-    )
+class Hook(KafkaHook):
+    """The operator's own producer, on the bench's Kafka."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.servers = f"127.0.0.1:{settings.kafka_port}"
+
+    def config(self) -> dict[str, Any]:
+        """Return settings without a connection of Airflow."""
+        return {"bootstrap.servers": self.servers}
 
 
-def bare(settings: Settings, ready: list[tuple[bytes, bytes]]) -> int:
+def bare(hook: Hook, ready: list[tuple[bytes, bytes]]) -> int:
     """Send ready-made records and count acknowledgements."""
-    client, seen = producer(settings), []
+    client, seen = hook.producer(), []
     for key, value in ready:
         while True:
             try:
@@ -61,14 +59,14 @@ def bare(settings: Settings, ready: list[tuple[bytes, bytes]]) -> int:
     return seen.count(None)
 
 
-def ours(settings: Settings, found: list[dict[str, Any]]) -> int:
+def ours(hook: Hook, found: list[dict[str, Any]]) -> int:
     """Send rows as the operator does: to JSON, keyed, each acknowledgement kept."""
     seen: dict[int, tuple[int, int]] = {}
 
     def keep(ind: int, partition: int, offset: int) -> None:
         seen[ind] = (partition, offset)
 
-    writer = AcknowledgedWriter(producer(settings), "bench", keep)
+    writer = AcknowledgedWriter(hook.producer(), "bench", keep)
     for row in found:
         writer.send(row["index"], wire(row))
     writer.finish()
@@ -88,18 +86,16 @@ def main() -> None:
     """Measure each side three times in turn and print the ratio of the medians."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(state_dir=Path(folder) / "state", port_offset=700)
-        supervise.up(settings, ["kafka"])
+        hook = Hook(settings)
         try:
-            admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{settings.kafka_port}"})
-            for future in admin.create_topics([NewTopic("bench", num_partitions=3)]).values():
+            supervise.up(settings, ["kafka"])
+            for future in hook.admin().create_topics([NewTopic("bench", num_partitions=3)]).values():
                 future.result(30)
             found = rows()
             ready = [(str(row["index"]).encode(), wire(row)) for row in found]
-            pairs = [
-                (rate(lambda: ours(settings, found)), rate(lambda: bare(settings, ready))) for _ in range(3)
-            ]
+            pairs = [(rate(lambda: ours(hook, found)), rate(lambda: bare(hook, ready))) for _ in range(3)]
         finally:
-            supervise.down(settings)
+            supervise.reset(settings)
     mine, other = (sorted(side)[1] for side in zip(*pairs, strict=True))
     result = {"rows": ROWS, "direct": round(mine), "bare": round(other), "ratio": round(mine / other, 2)}
     print(f"direct producer {mine:,.0f} rows/s, bare producer {other:,.0f} rows/s, ratio {mine / other:.2f}")

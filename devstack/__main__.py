@@ -1,5 +1,6 @@
 """The stack's commands: `python -m devstack up|down|reset|status|logs|sql|seed|load|backfill|demo`."""
 
+import os
 import subprocess
 import sys
 from enum import StrEnum
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from devstack import registry, runs, supervise, supervisord
+from devstack import loopback, registry, runs, supervise, supervisord
 from devstack.config import Settings
 from devstack.errors import StackError
 
@@ -18,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich
 Services = Annotated[list[str] | None, typer.Argument(help="Names; `airflow` means its four. Default: all.")]
 From = Annotated[str, typer.Argument(metavar="FROM", help="First UTC day, included.")]
 To = Annotated[str, typer.Argument(metavar="TO", help="Last UTC day, included.")]
+INTERRUPTED = 130
 
 
 class Format(StrEnum):
@@ -157,8 +159,19 @@ def demo() -> None:
     whole.main(Settings())
 
 
+def _what_goes_on(command: str) -> str:
+    """Tell a person who pressed Ctrl-C what that did not stop."""
+    if command in ("demo", "load", "backfill"):
+        return (
+            "interrupted: the stack goes on running, and so do the runs that Airflow has started. "
+            f"When they have ended, `make {command}` can be given again; `make down` stops everything."
+        )
+    return "interrupted: what runs of the stack goes on; `make status` shows it, `make down` stops it."
+
+
 def main() -> None:
     """Run a command; what went wrong is one message, not a traceback."""
+    loopback.spare(os.environ)
     try:
         app()
     except StackError as error:
@@ -166,8 +179,10 @@ def main() -> None:
     except ValidationError as error:
         faults = "; ".join(f"DEVSTACK_{part['loc'][0]}: {part['msg']}".upper() for part in error.errors())
         sys.exit(f"error: {faults}. Repair: set or unset these variables.")
-    except KeyboardInterrupt:
-        sys.exit("interrupted; the stack goes on running (`make down` stops it)")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer's answer to Ctrl-C
+            print(f"\n{_what_goes_on(sys.argv[1])}", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from devstack import postgres
 from devstack.airflow_api import AirflowApi
-from devstack.airflow_entries import connections, variable
+from devstack.airflow_entries import connections, last_written, remember, variable
 from devstack.config import Settings
 from devstack.errors import StackError
 from devstack.service import Service, port_open
@@ -82,8 +82,6 @@ def environment(settings: Settings) -> dict[str, str]:
     return {f"AIRFLOW__{name}": str(value) for name, value in options.items()} | {
         "AIRFLOW_HOME": str(home(settings)),
         "TZ": "UTC",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
         # process titles must not overwrite the environment: it carries the mark that `down` looks for
         "SPT_NOENV": "1",
         # threads of many small processes: fewer malloc arenas, less memory
@@ -192,11 +190,17 @@ class _Job:
 
 
 def create_entries(settings: Settings) -> None:
-    """Create the connections and the Variable that are absent; a person's edits stay."""
+    """Create the connections and the Variable, and renew what no person has edited since it was written."""
     api = AirflowApi(settings.airflow_url)
+    written = last_written(settings)
     for connection in connections(settings):
-        api.create_connection(connection)
-    api.create_variable("pinflow", json.dumps(variable(settings)))
+        key = connection["connection_id"]
+        if api.put_connection(connection, written.get(key)):
+            written[key] = connection
+    body = {"key": "pinflow", "value": json.dumps(variable(settings))}
+    if api.put_variable(body, written.get("pinflow")):
+        written["pinflow"] = body
+    remember(settings, written)
 
 
 def _service(settings: Settings, name: str) -> Service:

@@ -8,11 +8,14 @@ from urllib.parse import quote
 
 import httpx
 
+from devstack.airflow_entries import is_as_written
 from devstack.errors import StackError
 
 ENDED = ("success", "failed")
 BAD = ("failed", "upstream_failed")
 READ_TRIES = 4
+PAGE = 100
+BACKFILL_SECONDS = 0.5  # a day; Airflow makes every run before it answers
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class AirflowApi:
 
     def __init__(self, url: str, timeout: float = 30) -> None:
         self.url = url
+        self.timeout = timeout
         self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
         self._token = ""
 
@@ -143,18 +147,27 @@ class AirflowApi:
                 continue
         return self._http.request(method, path, **options)
 
-    def create_connection(self, connection: dict[str, Any]) -> bool:
-        """Create a connection unless it exists; tell whether it was created."""
-        return self._create("/connections", connection["connection_id"], connection)
+    def put_connection(self, body: dict[str, Any], before: dict[str, Any] | None) -> bool:
+        """Create a connection, or renew one still as written before; tell whether it is now as given."""
+        return self._put("/connections", body["connection_id"], body, before)
 
-    def create_variable(self, key: str, value: str) -> bool:
-        """Create a Variable unless it exists; tell whether it was created."""
-        return self._create("/variables", key, {"key": key, "value": value})
+    def put_variable(self, body: dict[str, Any], before: dict[str, Any] | None) -> bool:
+        """Create a Variable, or renew one still as written before; tell whether it is now as given."""
+        return self._put("/variables", body["key"], body, before)
 
-    def _create(self, path: str, key: str, body: dict[str, Any]) -> bool:
-        if self._call("GET", f"{path}/{quote(key)}", expected=(404,)).is_success:
-            return False
-        self._call("POST", path, json=body, expected=(409,))
+    def _put(self, path: str, key: str, body: dict[str, Any], before: dict[str, Any] | None) -> bool:
+        place = f"{path}/{quote(key)}"
+        found = self._call("GET", place, expected=(404,))
+        if not found.is_success:
+            self._call("POST", path, json=body, expected=(409,))
+            return True
+        if before is None or not is_as_written(found.json(), before):
+            return is_as_written(found.json(), body)
+        whole = {**dict.fromkeys(before), **body}
+        # only these: a password that a person changed cannot be seen
+        changed = [name for name, value in whole.items() if value != before.get(name)]
+        if changed:
+            self._call("PATCH", place, params={"update_mask": changed}, json=whole)
         return True
 
     def get_variable(self, key: str) -> Any:
@@ -207,7 +220,7 @@ class AirflowApi:
         """Return runs by the API's own filters, oldest logical date first."""
         found: list[Run] = []
         while True:
-            query = {"limit": 100, "offset": len(found), "order_by": "logical_date", **filters}
+            query = {"limit": PAGE, "offset": len(found), "order_by": "logical_date", **filters}
             page = self._call("GET", f"/dags/{dag_id}/dagRuns", params=query).json()
             found += [Run.of(row) for row in page["dag_runs"]]
             if not page["dag_runs"] or len(found) >= page["total_entries"]:
@@ -218,7 +231,7 @@ class AirflowApi:
         path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
         found: list[Task] = []
         while True:
-            query = {"limit": 100, "offset": len(found), "order_by": "start_date"}
+            query = {"limit": PAGE, "offset": len(found), "order_by": "start_date"}
             page = self._call("GET", path, params=query).json()
             found += [Task.of(row) for row in page["task_instances"]]
             if not page["task_instances"] or len(found) >= page["total_entries"]:
@@ -263,7 +276,8 @@ class AirflowApi:
             "to_date": f"{last}T00:00:00Z",
             **options,
         }
-        answer = self._call("POST", "/backfills", json=body, expected=(409,))
+        patience = self.timeout + BACKFILL_SECONDS * ((last - first).days + 1)
+        answer = self._call("POST", "/backfills", json=body, expected=(409,), timeout=patience)
         if answer.status_code == httpx.codes.CONFLICT:
             raise BackfillActiveError(
                 f"A backfill of {dag_id} is active: {', '.join(self.active_backfills(dag_id))}. "

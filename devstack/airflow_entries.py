@@ -1,11 +1,13 @@
 """The connections and the Variable that point Airflow at the local stack."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from devstack.config import Settings
 
 Connection = dict[str, Any]
+COMPARED = ("conn_type", "description", "host", "login", "schema", "port", "extra", "value")
 
 
 def connections(settings: Settings) -> list[Connection]:
@@ -64,3 +66,37 @@ def variable(settings: Settings) -> dict[str, Any]:
         "sink": {"records_per_object": 1000, "offset_padding": 20},
         "poll_seconds": 1,
     }
+
+
+def _record(settings: Settings) -> Path:
+    return settings.service_dir("airflow") / "entries.json"
+
+
+def last_written(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the entries by key as they were written last."""
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(_record(settings).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def remember(settings: Settings, entries: dict[str, dict[str, Any]]) -> None:
+    """Keep the entries for `last_written`; they hold passwords."""
+    _record(settings).touch(mode=0o600)
+    _record(settings).write_text(json.dumps(entries, indent=1))
+
+
+def is_as_written(live: dict[str, Any], written: dict[str, Any]) -> bool:
+    """Compare an entry with what was written; of a password the API shows only that there is one."""
+    return all(_plain(live.get(name)) == _plain(written.get(name)) for name in COMPARED) and bool(
+        live.get("password")
+    ) == bool(written.get("password"))
+
+
+def _plain(value: Any) -> Any:
+    """Read a JSON text, which comes back formatted anew; nothing and an empty text are the same."""
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return value or None

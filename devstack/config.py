@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,11 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from devstack.errors import StackError
+
 REPO = Path(__file__).resolve().parent.parent
 JARS_LOCK = Path(__file__).with_name("jars.sha256")
+MARKER = ".pinflow-state"
 PORTS = {
     "mysql_port": 29306,
     "postgres_port": 29432,
@@ -30,10 +35,27 @@ def _default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pinflow"
 
 
+def _refuse_foreign(folder: Path) -> None:
+    """Raise unless this account alone may change a folder whose name everybody can guess."""
+    found = folder.lstat()
+    faults = {
+        "is no folder": not stat.S_ISDIR(found.st_mode),
+        "belongs to another account": found.st_uid != os.geteuid(),
+        "can be written by other accounts": bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)),
+    }
+    for fault, holds in faults.items():
+        if holds:
+            raise StackError(
+                f"{folder} {fault}. Repair: remove it, or set TMPDIR to a folder that only you can write."
+            )
+
+
 class Settings(BaseSettings):
     """Settings of one stack; a second stack needs its own `state_dir` and `port_offset`."""
 
-    model_config = SettingsConfigDict(env_prefix="DEVSTACK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DEVSTACK_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     state_dir: Path = REPO / ".devstack"
     cache_dir: Path = Field(default_factory=_default_cache)
@@ -65,8 +87,11 @@ class Settings(BaseSettings):
     spark_memory: str = "2g"
 
     def model_post_init(self, context: Any, /) -> None:
-        """Move every port that was not set by hand by `port_offset`."""
+        """Move every port that was not set by hand by `port_offset`; make every path absolute."""
         del context
+        for name, value in list(self):
+            if isinstance(value, Path):
+                object.__setattr__(self, name, value.absolute())
         for name, default in PORTS.items():
             if name not in self.model_fields_set:
                 object.__setattr__(self, name, default + self.port_offset)
@@ -133,15 +158,21 @@ class Settings(BaseSettings):
         return variables | {"DEVSTACK_PORT_OFFSET": "0", "DEVSTACK_STATE": str(self.state_dir.resolve())}
 
     def service_dir(self, name: str) -> Path:
-        """Data folder of one service, made when absent."""
+        """Data folder of one service, made when absent; a state folder made here is marked as ours."""
+        if not self.state_dir.exists():
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+            (self.state_dir / MARKER).touch()
         folder = self.state_dir / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     @cached_property
     def run_dir(self) -> Path:
-        """Short folder for Unix sockets, whose paths must stay under 100 characters."""
+        """Short folder for Unix sockets, whose paths must stay under 100 characters; ours alone."""
         digest = hashlib.sha256(str(self.state_dir.resolve()).encode()).hexdigest()[:8]
         folder = Path(tempfile.gettempdir()) / f"pinflow-{os.getuid()}-{digest}"
-        folder.mkdir(mode=0o755, exist_ok=True)
+        with suppress(FileExistsError):
+            # below root's the databases' own account has sockets too
+            folder.mkdir(mode=0o700 if os.geteuid() else 0o755)
+        _refuse_foreign(folder)
         return folder

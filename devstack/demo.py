@@ -48,8 +48,8 @@ def main(settings: Settings) -> None:
         console.rule(f"[bold]{title}", align="left")
 
     step("stack")
+    memory.forget(settings)  # the sampler starts first of all: its peak covers the start too
     supervise.up(settings, (), _say)
-    memory.forget(settings)
     step("seed")
     source.seed(settings)
     first, newest = _first_and_last_day(settings)

@@ -61,6 +61,17 @@ def ensure(settings: Settings) -> float:
     locked = wanted(settings)
     if _stamp_holds(settings, locked):
         return 0.0
+    try:
+        return _bring(settings, locked)
+    except OSError as error:
+        raise StackError(
+            f"The jars could not be put into {settings.cache_dir}: {error}. Repair: free disk there, or set "
+            "XDG_CACHE_HOME (and DEVSTACK_CACHE_DIR, where it is set) to a writable folder; run it again."
+        ) from error
+
+
+def _bring(settings: Settings, locked: dict[str, str]) -> float:
+    """Fetch what is missing, check all of it and stamp it; return the megabytes downloaded."""
     with _one_at_a_time(settings.cache_dir / "jars.lock"):
         if _stamp_holds(settings, locked):
             return 0.0

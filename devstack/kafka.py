@@ -5,6 +5,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from devstack import java
 from devstack.config import Settings
 from devstack.errors import StackError
 from devstack.service import Service, port_open
@@ -78,9 +79,7 @@ def _server_file(settings: Settings) -> Path:
 def prepare(settings: Settings) -> None:
     """Write the properties and format the log folder once."""
     folder = settings.service_dir("kafka")
-    _server_file(settings).write_text(
-        "".join(f"{key}={value}\n" for key, value in properties(settings).items())
-    )
+    java.write_properties(_server_file(settings), properties(settings))
     (folder / "log4j2.properties").write_text(LOG4J)
     if (folder / "data" / "meta.properties").exists():
         return

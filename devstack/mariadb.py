@@ -16,6 +16,7 @@ from devstack.service import Service, port_open
 SYSTEM_TABLES = "mariadb_system_tables.sql"
 BOOTSTRAP = (SYSTEM_TABLES, "mariadb_performance_tables.sql", "mariadb_system_tables_data.sql")
 INSTALL = "`brew install mariadb` (macOS) or `apt install mariadb-server` (Debian)"
+LIBCRYPT = "install libxcrypt-compat (Fedora, RHEL, Arch) or libcrypt1 (Debian)"
 LEAST_VERSION = (11, 4)
 
 
@@ -80,8 +81,11 @@ def _check_version(program: Path) -> None:
     try:
         said = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
+        words = str(getattr(error, "stderr", "") or error).strip().removesuffix(".")
+        install = f"{LIBCRYPT}, or " if "libcrypt.so" in words else ""
         raise StackError(
-            f"{program} does not run: {error}. Repair: set DEVSTACK_SOURCE_DB_BINARY to a mariadbd >= 11.4."
+            f"{program} does not run: {words}. "
+            f"Repair: {install}set DEVSTACK_SOURCE_DB_BINARY to a mariadbd >= 11.4."
         ) from error
     version = re.search(r"Ver (\d+)\.(\d+)", said)
     if not version or (int(version[1]), int(version[2])) < LEAST_VERSION:

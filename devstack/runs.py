@@ -8,6 +8,7 @@ from typing import Any
 
 from devstack.airflow_api import (
     BAD,
+    PAGE,
     AirflowApi,
     Backfill,
     BackfillActiveError,
@@ -179,7 +180,7 @@ def _await_backfill(
                 say(f"  {run.logical_date:%Y-%m-%d}  {run.state:<8} {seconds(run):6.1f} s  {done}")
         if all(run.ended for run in runs) and (runs or completed):
             break
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS * (1 + len(runs) // PAGE))  # a long list is dear for the API server
     failed = [run for run in runs if run.state != "success"]
     if failed:
         days_failed = ", ".join(f"{run.logical_date:%Y-%m-%d}" for run in failed)

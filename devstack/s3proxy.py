@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from devstack import jars
+from devstack import jars, java
 from devstack.config import Settings
 from devstack.service import Service, port_open
 
@@ -47,8 +47,8 @@ def _file(settings: Settings) -> Path:
 def prepare(settings: Settings) -> None:
     """Write the properties."""
     (settings.service_dir("s3") / "data").mkdir(exist_ok=True)
-    _file(settings).write_text("".join(f"{key}={value}\n" for key, value in properties(settings).items()))
-    _file(settings).chmod(0o600)
+    _file(settings).touch(mode=0o600)
+    java.write_properties(_file(settings), properties(settings))
 
 
 def create_bucket(settings: Settings) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from xmlrpc.client import Fault
 
 from devstack import account, jars, memory, processes, registry, supervisord
-from devstack.config import Settings
+from devstack.config import MARKER, Settings
 from devstack.errors import StackError
 from devstack.service import Service
 
 Say = Callable[[str], None]
-MARKER = ".pinflow-state"
 ALIVE = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
 
 
@@ -42,10 +41,20 @@ def up(settings: Settings, wanted: Iterable[str] = (), say: Say = print) -> None
         services = registry.services(settings)
         order = registry.with_needs(services, wanted)
         sampler = memory.service(settings)
+        _stop_failing(settings, {*order, sampler.name})
         _check_ports(settings, [services[name] for name in order])
         supervisord.ensure(settings, services | {sampler.name: sampler})
         _launch(settings, sampler)
         _start_all(settings, [services[name] for name in order], say)
+
+
+def _stop_failing(settings: Settings, names: set[str]) -> None:
+    """Stop what the supervisor itself tries again and again: that it would refuse to start."""
+    for name in names & {str(info["name"]) for info in _infos(settings)}:
+        while (state := _state(settings, name)) == "STARTING":
+            time.sleep(0.1)
+        if state == "BACKOFF":
+            _stop(settings, name)
 
 
 def _start_all(settings: Settings, todo: list[Service], say: Say) -> None:
@@ -82,7 +91,11 @@ def start(settings: Settings, service: Service) -> float:
 
 
 def _is_running(settings: Settings, name: str) -> bool:
-    return str(supervisord.rpc(settings).getProcessInfo(name)["statename"]) in ("STARTING", "RUNNING")
+    return _state(settings, name) in ("STARTING", "RUNNING")
+
+
+def _state(settings: Settings, name: str) -> str:
+    return str(supervisord.rpc(settings).getProcessInfo(name)["statename"])
 
 
 def _launch(settings: Settings, service: Service) -> None:
@@ -113,7 +126,8 @@ def _failure(settings: Settings, service: Service, what: str) -> StackError:
     log = supervisord.log_file(settings, service.name)
     return StackError(
         f"Service {service.name} {what}. The last lines of {log}:\n    {lines}\n"
-        "Repair: mend what the log says, then `make up` again (`make reset` forgets all state)."
+        "Repair: mend what the log says, then `make up` again (after `make down` if you change a setting; "
+        "`make reset` forgets all state)."
     )
 
 

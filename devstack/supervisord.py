@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from devstack import processes
+import psutil
+
+from devstack import loopback, processes
 from devstack.config import Settings
 from devstack.errors import StackError
 from devstack.service import Service
@@ -17,6 +19,7 @@ from devstack.service import Service
 INHERITED = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH")
 INHERITED_ENDINGS = ("_PROXY", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_ROOTS_FILE_PATH")
 LOG_BYTES = "20MB"
+ENDED = ("STOPPED", "EXITED", "FATAL")
 
 
 def config_file(settings: Settings) -> Path:
@@ -105,7 +108,7 @@ def pid(settings: Settings) -> int | None:
 
 
 def ensure(settings: Settings, services: dict[str, Service]) -> None:
-    """Make the daemon run and know these services; what already runs is left alone."""
+    """Make the daemon run and know these services; what runs with the same settings is left alone."""
     settings.state_dir.joinpath("logs").mkdir(parents=True, exist_ok=True)
     config_file(settings).write_text(render(settings, services))
     config_file(settings).chmod(0o600)
@@ -114,12 +117,38 @@ def ensure(settings: Settings, services: dict[str, Service]) -> None:
         return
     daemon = rpc(settings)
     added, changed, _ = daemon.reloadConfig()[0]
+    infos = {name: daemon.getProcessInfo(name) for name in changed}
+    running = {name: int(info["pid"]) for name, info in infos.items() if info["statename"] not in ENDED}
+    if running:
+        raise _changed(settings, running)
     for name in changed:
-        if daemon.getProcessInfo(name)["statename"] in ("STOPPED", "EXITED", "FATAL"):
-            daemon.removeProcessGroup(name)
-            added.append(name)
-    for name in added:
+        daemon.removeProcessGroup(name)
+    for name in (*added, *changed):
         daemon.addProcessGroup(name)
+
+
+def _changed(settings: Settings, running: dict[str, int]) -> StackError:
+    names: set[str] = set()
+    for number in running.values():
+        names |= _differing(settings, number)
+    which = f" ({', '.join(sorted(names))})" if names else ""
+    return StackError(
+        f"The settings of {', '.join(running)} changed since they were started{which}. "
+        "Repair: give them as they were, or `make down`, then `make up`."
+    )
+
+
+def _differing(settings: Settings, number: int) -> set[str]:
+    """Name the DEVSTACK_* variables that a running process was given otherwise."""
+    try:
+        found = psutil.Process(number).environ()
+    except psutil.Error:
+        return set()
+    given, now = (
+        {item for item in variables.items() if item[0].startswith("DEVSTACK_")}
+        for variables in (found, settings.environment())
+    )
+    return {name for name, _ in given ^ now}
 
 
 def _start(settings: Settings) -> None:
@@ -130,6 +159,7 @@ def _start(settings: Settings) -> None:
         if name in INHERITED or name.upper().endswith(INHERITED_ENDINGS)
     }
     environment |= {processes.MARK: str(settings.state_dir.resolve())}
+    loopback.spare(environment)
     command = [str(settings.airflow_python), "-m", "supervisor.supervisord", "-c", str(config_file(settings))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd="/")
     deadline = time.monotonic() + 10

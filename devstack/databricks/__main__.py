@@ -1,5 +1,7 @@
 """Serve the Databricks endpoint on loopback."""
 
+import logging
+
 import uvicorn
 
 from devstack.config import Settings
@@ -8,6 +10,7 @@ from devstack.databricks.app import create_app
 
 def main() -> None:
     """Read the settings from the environment and serve until stopped."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = Settings()
     uvicorn.run(
         create_app(settings),

@@ -36,7 +36,7 @@ class Engine:
             raise down(self.path, error) from error
         finally:
             writer.close()
-        if not line:
+        if not line.endswith(b"\n"):
             raise down(self.path, ConnectionResetError("it hung up"))
         answer: dict[str, Any] = json.loads(line)
         return answer

@@ -36,6 +36,14 @@ def no_run(run_id: int) -> Fault:
     return invalid(f"Run {run_id} does not exist. Repair: runs/list shows the runs there are.")
 
 
+def unforeseen(error: Exception) -> str:
+    """Return the message of an error that nobody expected; its traceback is in the log."""
+    return (
+        f"{type(error).__name__}: {error}. Repair: mend what it says (a full disk, a service that is down) "
+        "and try again; the traceback is shown by `python -m devstack logs databricks`."
+    )
+
+
 def explain(error: ValidationError | RequestValidationError) -> Fault:
     """Turn a validation error into one sentence a wrong field."""
     parts = []
@@ -64,3 +72,7 @@ def register(app: FastAPI) -> None:
             "(submit, get, get-output, list, cancel, delete), sql/statements, fs/files and fs/directories."
         )
         return Fault(error.status_code, "ENDPOINT_NOT_FOUND", message).response()
+
+    @app.exception_handler(Exception)  # the server gets the error as well, and logs its traceback
+    async def broken(_: Request, error: Exception) -> JSONResponse:
+        return Fault(500, "INTERNAL_ERROR", unforeseen(error)).response()

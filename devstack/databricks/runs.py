@@ -1,6 +1,7 @@
 """Submitted runs: their tasks in order, time-outs, cancel, and what is left of them after a restart."""
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 from devstack.databricks import faults
 from devstack.databricks.code import Code, CodeError
 from devstack.databricks.engine import Engine, LostError
-from devstack.databricks.store import ENDED, Row, Store
+from devstack.databricks.slots import Slots
+from devstack.databricks.store import ENDED, Row, Store, kept
 from devstack.databricks.submit import Submission, parse
 from devstack.engine import job
 from devstack.engine.client import EngineDownError
@@ -24,6 +26,7 @@ STATES = {
     "TIMEDOUT": ("TERMINATED", "TIMEDOUT"),
     "LOST": ("INTERNAL_ERROR", "FAILED"),
 }
+log = logging.getLogger(__name__)
 
 
 def engine_id(run_id: int) -> str:
@@ -39,7 +42,7 @@ class Runs:
         self.store = store
         self.engine = engine
         self.code = code
-        self.slots = asyncio.Semaphore(AT_ONCE)
+        self.slots = Slots(AT_ONCE)
         self.drivers: dict[int, asyncio.Task[None]] = {}
         self.ending: dict[int, tuple[str, str]] = {}  # runs to be ended, and as what
 
@@ -70,7 +73,11 @@ class Runs:
     def _drive(self, run_id: int) -> None:
         driver = asyncio.create_task(self._run(run_id))
         self.drivers[run_id] = driver
-        driver.add_done_callback(lambda _: self.drivers.pop(run_id, None))
+        driver.add_done_callback(lambda _: self._forget(run_id))
+
+    def _forget(self, run_id: int) -> None:
+        self.drivers.pop(run_id, None)
+        self.ending.pop(run_id, None)
 
     async def cancel(self, run_id: int) -> None:
         """Ask for the end of a run; an ended one is left alone, as Databricks does."""
@@ -80,8 +87,9 @@ class Runs:
         await self._end(row["parent"] or run_id, "CANCELED", CANCELED)
 
     async def _end(self, run_id: int, state: str, message: str) -> None:
-        if run_id in self.drivers and run_id not in self.ending:
-            self.ending[run_id] = (state, message)
+        if run_id in self.drivers:
+            state, message = self.ending.setdefault(run_id, (state, message))
+            await self.slots.look_again()
             self.store.update_run(run_id, life="TERMINATING", message=message)
             for task in self.store.tasks(run_id):
                 if task["life"] not in ENDED:
@@ -94,7 +102,23 @@ class Runs:
             return  # its processes ended with it
 
     async def _run(self, run_id: int) -> None:
-        """Run the tasks, each when those it depends on have ended, then close the run."""
+        """Run the tasks, then close the run, whatever happens."""
+        try:
+            await self._run_tasks(run_id)
+        except Exception as error:
+            log.exception("Run %s ends, since nobody expected this.", run_id)
+            await self._give_up(run_id, faults.unforeseen(error))
+        await kept(lambda: self._close(run_id))
+
+    async def _give_up(self, run_id: int, message: str) -> None:
+        """End the tasks that are left, here and in the engine."""
+        for task in await kept(lambda: self.store.tasks(run_id)):
+            if task["life"] not in ENDED:
+                await self._end_task(task["run_id"], "LOST", message)
+                await self._end_row(task["run_id"], {"state": "LOST", "error": message})
+
+    async def _run_tasks(self, run_id: int) -> None:
+        """Run the tasks, each when those it depends on have ended."""
         row = self.store.run(run_id)
         if row is None:
             return
@@ -113,7 +137,6 @@ class Runs:
         finally:
             if timer:
                 timer.cancel()
-        self._close(run_id)
 
     def _timer(self, row: Row, seconds: int) -> asyncio.Task[None] | None:
         if not seconds:
@@ -127,7 +150,7 @@ class Runs:
 
     def _close(self, run_id: int) -> None:
         tasks = self.store.tasks(run_id)
-        state, message = self.ending.pop(run_id, ("", ""))
+        state, message = self.ending.get(run_id, ("", ""))
         worst = next((task for task in tasks if task["result"] not in ("SUCCESS", "UPSTREAM_FAILED")), None)
         if worst is None:
             self.store.end_run(run_id, "TERMINATED", "SUCCESS", "")
@@ -154,13 +177,16 @@ class Runs:
                 return
             if row["life"] == "PENDING":
                 self.store.update_run(run_id, life="QUEUED")
-            async with self.slots:
+            async with self.slots.one(lambda: parent in self.ending):
                 report = await self._work(row, submission.dependencies(task), task.timeout_seconds)
-            life, result = STATES[report["state"]]
-            message = "" if result == "SUCCESS" else _first(report["error"])
-            self.store.end_run(run_id, life, result, message)
+            await self._end_row(run_id, report)
         finally:
             ended[task.task_key].set()
+
+    async def _end_row(self, run_id: int, report: dict[str, Any]) -> None:
+        life, result = STATES[report["state"]]
+        message = "" if result == "SUCCESS" else _first(report["error"])
+        await kept(lambda: self.store.end_run(run_id, life, result, message))
 
     async def _work(self, row: Row, dependencies: list[str], timeout: int) -> dict[str, Any]:
         """Start the task unless it was started before, and wait for its report."""
@@ -181,6 +207,11 @@ class Runs:
             return await self._await_report(name, folder, timeout)
         except (CodeError, LostError, EngineDownError) as error:
             return {"state": "LOST", "error": str(error)}
+        except Exception as error:
+            log.exception("Task run %s ends, since nobody expected this.", run_id)
+            message = faults.unforeseen(error)
+            await self._end_task(run_id, "LOST", message)
+            return {"state": "LOST", "error": message}
 
     async def _await_report(self, name: str, folder: Path, timeout: int) -> dict[str, Any]:
         try:

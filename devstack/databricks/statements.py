@@ -1,6 +1,7 @@
 """SQL statements: each in a session of its own, rows kept as files for an hour."""
 
 import asyncio
+import logging
 import secrets
 import shutil
 import time
@@ -12,7 +13,8 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from devstack.databricks import faults
 from devstack.databricks.engine import Engine, LostError
-from devstack.databricks.store import STATEMENT_ENDED, Row, Store, now_ms
+from devstack.databricks.slots import Slots
+from devstack.databricks.store import STATEMENT_ENDED, Row, Store, kept, now_ms
 from devstack.engine import job
 from devstack.engine.client import EngineDownError
 from devstack.engine.statement import MANIFEST
@@ -20,7 +22,13 @@ from devstack.engine.statement import MANIFEST
 AT_ONCE = 4
 KEPT_SECONDS = 3600
 INLINE_BYTES = 25 * 2**20
-_CODES = {"LOST": ("FAILED", "TEMPORARILY_UNAVAILABLE"), "CANCELED": ("CANCELED", "CANCELLED")}
+CANCELED = "The statement was cancelled."
+_CODES = {
+    "LOST": ("FAILED", "TEMPORARILY_UNAVAILABLE"),
+    "BROKEN": ("FAILED", "INTERNAL_ERROR"),
+    "CANCELED": ("CANCELED", "CANCELLED"),
+}
+log = logging.getLogger(__name__)
 
 
 class Parameter(BaseModel):
@@ -73,8 +81,9 @@ class Statements:
         self.folder = folder
         self.store = store
         self.engine = engine
-        self.slots = asyncio.Semaphore(AT_ONCE)
+        self.slots = Slots(AT_ONCE)
         self.drivers: dict[str, asyncio.Task[None]] = {}
+        self.ending: set[str] = set()  # statements to be cancelled
         self.key = secrets.token_urlsafe(24)  # links of results are good until the endpoint restarts
 
     async def execute(self, order: Order) -> Row:
@@ -87,7 +96,8 @@ class Statements:
             done, _ = await asyncio.wait({driver}, timeout=order.seconds())
             if not done and order.on_wait_timeout == "CANCEL":
                 await self.cancel(statement_id)
-                await asyncio.wait({driver}, timeout=10)
+                if self.find(statement_id)["state"] not in STATEMENT_ENDED:
+                    await asyncio.wait({driver}, timeout=10)
         return self.find(statement_id)
 
     def recover(self) -> None:
@@ -97,9 +107,13 @@ class Statements:
         self.forget_old()
 
     def forget_old(self) -> None:
-        """Drop rows kept for longer than they are promised."""
-        for statement_id in self.store.close_statements(now_ms() - KEPT_SECONDS * 1000):
-            shutil.rmtree(self.folder / statement_id, ignore_errors=True)
+        """Drop what is kept of ended statements for longer than promised; a failed one keeps its error."""
+        before = now_ms() - KEPT_SECONDS * 1000
+        self.store.close_statements(before)
+        for folder in self.folder.glob("*/"):
+            row = self.store.statement(folder.name)
+            if row is None or (row["ended"] or before) < before:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def find(self, statement_id: str) -> Row:
         """Return a statement; raises Fault when there is none."""
@@ -113,13 +127,19 @@ class Statements:
         row = self.find(statement_id)
         if row["state"] in STATEMENT_ENDED:
             return
-        if not (self._place(row) / job.JOB).exists():
-            self.store.end_statement(statement_id, "CANCELED", "", "", "")
-            return
+        self.ending.add(statement_id)
+        await self.slots.look_again()
+        begun = (self._place(row) / job.JOB).exists()
+        if not begun or not await self._end(statement_id, "CANCELED", CANCELED):
+            self._close(statement_id, {"state": "CANCELED", "error": CANCELED})
+
+    async def _end(self, statement_id: str, state: str, message: str) -> bool:
+        """End a statement's process; False when the engine is down, since its processes ended with it."""
         try:
-            await self.engine.cancel(statement_id, "CANCELED", "The statement was cancelled.")
+            await self.engine.cancel(statement_id, state, message)
         except EngineDownError:
-            return  # its processes ended with it
+            return False
+        return True
 
     def _place(self, row: Row) -> Path:
         return self.folder / str(row["statement_id"])
@@ -127,22 +147,39 @@ class Statements:
     def _drive(self, statement_id: str, spec: Row, started: bool) -> asyncio.Task[None]:
         driver = asyncio.create_task(self._run(statement_id, spec, started))
         self.drivers[statement_id] = driver
-        driver.add_done_callback(lambda _: self.drivers.pop(statement_id, None))
+        driver.add_done_callback(lambda _: self._forget(statement_id))
         return driver
 
+    def _forget(self, statement_id: str) -> None:
+        self.drivers.pop(statement_id, None)
+        self.ending.discard(statement_id)
+
     async def _run(self, statement_id: str, spec: Row, started: bool) -> None:
-        folder = self.folder / statement_id
         try:
-            async with self.slots:
-                if not started:
-                    if self.find(statement_id)["state"] in STATEMENT_ENDED:
-                        return
-                    folder.mkdir(parents=True, exist_ok=True)
-                    job.write_json(folder / job.JOB, _job(spec))
-                    await self.engine.start(statement_id, folder)
-                report = await self.engine.finish(statement_id, folder)
+            async with self.slots.one(lambda: statement_id in self.ending):
+                report = await self._work(statement_id, spec, started)
         except (LostError, EngineDownError) as error:
             report = {"state": "LOST", "error": str(error)}
+        except Exception as error:
+            log.exception("Statement %s ends, since nobody expected this.", statement_id)
+            report = {"state": "BROKEN", "error": faults.unforeseen(error)}
+            await self._end(statement_id, "LOST", report["error"])
+        await kept(lambda: self._close(statement_id, report))
+
+    async def _work(self, statement_id: str, spec: Row, started: bool) -> dict[str, Any]:
+        """Start the statement unless it was started before, and wait for its report."""
+        folder = self.folder / statement_id
+        if not started:
+            if statement_id in self.ending:
+                return {"state": "CANCELED", "error": CANCELED}
+            folder.mkdir(parents=True, exist_ok=True)
+            job.write_json(folder / job.JOB, _job(spec))
+            await self.engine.start(statement_id, folder)
+            if statement_id in self.ending:  # it was cancelled before the engine knew it
+                await self._end(statement_id, "CANCELED", CANCELED)
+        return await self.engine.finish(statement_id, folder)
+
+    def _close(self, statement_id: str, report: dict[str, Any]) -> None:
         if report["state"] == "SUCCESS":
             self.store.end_statement(statement_id, "SUCCEEDED", "", "", "")
         else:

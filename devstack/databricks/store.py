@@ -1,8 +1,11 @@
 """Runs and statements in SQLite, so that they survive the endpoint."""
 
+import asyncio
 import json
+import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +25,24 @@ WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'runs');
 """
 ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
 STATEMENT_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "CLOSED")
+RETRY_SECONDS = 5.0
 Row = dict[str, Any]
+log = logging.getLogger(__name__)
 
 
 def now_ms() -> int:
     """Return the clock in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+async def kept[T](work: Callable[[], T]) -> T:
+    """Read or write until SQLite does it: nothing may stay at work for ever because the disk was full."""
+    while True:
+        try:
+            return work()
+        except sqlite3.Error:
+            log.exception("The end of a run or statement is not kept; it is tried again.")
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 class Store:
@@ -132,11 +147,8 @@ class Store:
         """Return the statements that have not ended."""
         return self._all(f"SELECT * FROM statements WHERE state NOT IN {STATEMENT_ENDED}")  # noqa: S608
 
-    def close_statements(self, before: int) -> list[str]:
-        """Mark statements that ended before a moment as closed; return their ids."""
-        rows = self.db.execute(
-            "UPDATE statements SET state = 'CLOSED' WHERE state = 'SUCCEEDED' AND ended < ? "
-            "RETURNING statement_id",
-            (before,),
+    def close_statements(self, before: int) -> None:
+        """Mark statements that succeeded before a moment as closed: their rows are gone."""
+        self.db.execute(
+            "UPDATE statements SET state = 'CLOSED' WHERE state = 'SUCCEEDED' AND ended < ?", (before,)
         )
-        return [row[0] for row in rows.fetchall()]

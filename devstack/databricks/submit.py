@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from devstack.databricks import faults
 
 KINDS = ("spark_python_task",)
-COMPUTE = ("environment_key", "existing_cluster_id", "new_cluster", "job_cluster_key")
+COMPUTE = ("environment_key", "existing_cluster_id", "new_cluster")
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TASK_FIELDS = ("spark_python_task", *COMPUTE, "libraries")
 
@@ -72,6 +72,11 @@ class Task(BaseModel):
             if value.get("run_if", "ALL_SUCCESS") != "ALL_SUCCESS" or int(value.get("max_retries", 0)):
                 raise ValueError(
                     "run_if other than ALL_SUCCESS and max_retries are not served locally; leave them out"
+                )
+            if value.get("job_cluster_key"):
+                raise ValueError(
+                    "job_cluster_key belongs to jobs, a submitted run has no job clusters; "
+                    f"give the task one of {', '.join(COMPUTE)}"
                 )
             if not any(value.get(name) for name in COMPUTE):
                 raise ValueError(

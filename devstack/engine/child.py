@@ -47,7 +47,7 @@ def execute(folder: Path, session: str, server: SparkServer) -> int:
     logging.getLogger("SQLQueryContextLogger").disabled = True  # it repeats each error as a page of JSON
     work: Callable[[Path, dict[str, Any]], None] = statement.run if order.get("kind") == "sql" else run_file
     try:
-        server.wait(float(order.get("wait_for_spark", WAIT_FOR_SPARK)))
+        server.wait(WAIT_FOR_SPARK)
         os.environ["SPARK_REMOTE"] = server.url(session)
         job.mark_started(folder)
         work(folder, order)
@@ -118,7 +118,6 @@ def run_file(folder: Path, order: dict[str, Any]) -> None:
     _forget_engine()
     sys.path[:0] = [str(Path(file).parent), *order.get("path", [])]
     sys.argv = [file, *order.get("parameters", [])]
-    os.environ.update(order.get("env", {}))
     work = folder / "work"
     work.mkdir(exist_ok=True)
     os.chdir(work)

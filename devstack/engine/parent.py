@@ -191,7 +191,8 @@ class Parent:
                 self._ended(run, status)
 
     def _ended(self, run: Run, status: int) -> None:
-        _signal_group(run.pid, signal.SIGKILL)  # what the run itself has started
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)  # what the run itself has started
         if os.WIFSIGNALED(status) and run.reason is None:
             self._release(run)
         report = job.result(run.folder, status, run.reason)

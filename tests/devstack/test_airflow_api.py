@@ -33,16 +33,60 @@ def client(**answers):
     return api, server
 
 
-def test_an_existing_connection_stays_as_a_person_made_it():
-    api, server = client(**{"GET /connections/pinterest_rds": (200, {})})
-    assert not api.create_connection({"connection_id": "pinterest_rds", "conn_type": "mysql"})
-    assert [request.method for request in server.asked] == ["GET"]
+AWS = {
+    "connection_id": "pinterest_aws",
+    "conn_type": "aws",
+    "login": "local",
+    "password": "locallocal",
+    "extra": '{"endpoint_url":"http://127.0.0.1:29900"}',
+}
+# as Airflow shows it: the password masked, the extra formatted anew, what was not given null
+LIVE = AWS | {
+    "password": "***",
+    "extra": '{"endpoint_url": "http://127.0.0.1:29900"}',
+    "host": None,
+    "description": None,
+    "team_name": None,
+}
 
 
 def test_an_absent_connection_is_created():
-    api, server = client(**{"GET /connections/pinterest_rds": (404, {}), "POST /connections": (201, {})})
-    assert api.create_connection({"connection_id": "pinterest_rds", "conn_type": "mysql"})
-    assert json.loads(server.asked[-1].content)["conn_type"] == "mysql"
+    api, server = client(**{"GET /connections/pinterest_aws": (404, {}), "POST /connections": (201, {})})
+    assert api.put_connection(AWS, None)
+    assert json.loads(server.asked[-1].content)["conn_type"] == "aws"
+
+
+def test_a_connection_as_we_wrote_it_follows_a_moved_port_and_keeps_its_password():
+    one = "/connections/pinterest_aws"
+    api, server = client(**{f"GET {one}": (200, LIVE), f"PATCH {one}": (200, {})})
+    moved = AWS | {"extra": '{"endpoint_url":"http://127.0.0.1:30900"}'}
+    assert api.put_connection(moved, AWS)
+    patch = server.asked[-1]
+    assert (patch.method, patch.url.query) == ("PATCH", b"update_mask=extra")
+    assert json.loads(patch.content)["extra"] == moved["extra"]
+
+
+@pytest.mark.parametrize("edit", [{"host": "s3.example"}, {"password": None}, {"extra": "{}"}])
+def test_a_connection_that_a_person_edited_stays(edit):
+    api, server = client(**{"GET /connections/pinterest_aws": (200, LIVE | edit)})
+    assert not api.put_connection(AWS | {"login": "other"}, AWS)
+    assert [request.method for request in server.asked] == ["GET"]
+
+
+def test_of_an_entry_never_written_here_only_one_as_ours_counts_as_ours():
+    for live, ours in ((LIVE, True), (LIVE | {"login": "person"}, False)):
+        api, server = client(**{"GET /connections/pinterest_aws": (200, live)})
+        assert api.put_connection(AWS, None) is ours
+        assert [request.method for request in server.asked] == ["GET"]
+
+
+def test_a_variable_as_we_wrote_it_follows_the_user_id():
+    before = {"key": "pinflow", "value": '{"user_id": "a"}'}
+    now = {"key": "pinflow", "value": '{"user_id": "b"}'}
+    one = "/variables/pinflow"
+    api, server = client(**{f"GET {one}": (200, before | {"is_encrypted": True}), f"PATCH {one}": (200, {})})
+    assert api.put_variable(now, before)
+    assert json.loads(server.asked[-1].content) == now
 
 
 def test_a_dead_token_is_renewed_once():

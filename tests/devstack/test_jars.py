@@ -83,3 +83,10 @@ def test_a_jar_the_lock_does_not_name_leaves_the_class_path(locked, monkeypatch)
 def test_an_own_database_binary_needs_no_mariadb_jar(tmp_path):
     settings = Settings(source_db_binary=tmp_path / "mariadbd")
     assert not [name for name in jars.wanted(settings) if name.startswith("mariadb/")]
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_its_repair(locked):
+    (locked.cache_dir / "file").touch()
+    settings = locked.model_copy(update={"cache_dir": locked.cache_dir / "file"})
+    with pytest.raises(StackError, match=r"could not be put into .*/file: .* Repair: .*XDG_CACHE_HOME"):
+        jars.ensure(settings)

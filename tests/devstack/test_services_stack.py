@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from devstack import kafka, mariadb, memory, postgres, processes, s3proxy, supervise, supervisord
 from devstack.config import Settings
+from tests.listening import assert_loopback_only
 
 pytestmark = pytest.mark.stack
 NAMES = ["mysql", "postgres", "kafka", "s3"]
@@ -22,9 +23,11 @@ def silent(_):
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     settings = Settings(state_dir=tmp_path_factory.mktemp("services") / "state", port_offset=4000)
-    supervise.up(settings, NAMES, silent)
-    yield settings
-    supervise.reset(settings, silent)
+    try:
+        supervise.up(settings, NAMES, silent)
+        yield settings
+    finally:
+        supervise.reset(settings, silent)
     assert processes.ours(settings.state_dir) == []
 
 
@@ -90,12 +93,7 @@ def test_a_topic_is_never_made_by_accident(settings):
 
 
 def test_everything_listens_on_loopback_only(settings):
-    services = {port for row in supervise.status(settings) if row.pid for port in row.ports}
-    found = {
-        c.laddr.port: c.laddr.ip for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN
-    }
-    addresses = {found[port].removeprefix("::ffff:") for port in services}
-    assert addresses == {"127.0.0.1"}
+    assert_loopback_only(settings)
 
 
 def test_databases_never_run_as_root(settings):

@@ -94,8 +94,8 @@ def eventually(done: Callable[[], bool], seconds: float = 30) -> None:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = Settings(state_dir=tmp_path_factory.mktemp("sink") / "state", port_offset=2100)
-    supervise.up(settings, ["sink"])
     try:
+        supervise.up(settings, ["sink"])
         yield Stack(settings)
     finally:
         supervise.reset(settings)

@@ -50,8 +50,8 @@ def test_a_source_that_is_down_is_told_with_its_repair() -> None:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     made = Settings(state_dir=tmp_path_factory.mktemp("source") / "state", port_offset=2200)
-    supervise.up(made, ["mysql"])
     try:
+        supervise.up(made, ["mysql"])
         yield made
     finally:
         supervise.reset(made)

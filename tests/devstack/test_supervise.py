@@ -144,3 +144,36 @@ def test_the_sampler_counts_a_stack_and_its_children_once(settings):
     finally:
         processes.end(processes.tree(parent.pid))
         parent.wait()
+
+
+def test_after_a_failed_up_the_mended_service_starts(settings, monkeypatch):
+    dying = [sys.executable, "-c", "raise SystemExit(3)"]
+    use(monkeypatch, Service("one", dying, ready=lambda: False))
+    with pytest.raises(StackError, match="ended while starting"):
+        supervise.up(settings, (), lambda _: None)
+    use(monkeypatch, sleeper("one"))
+    supervise.up(settings, (), lambda _: None)
+    assert states(settings)["one"] in ("starting", "running")
+
+
+def test_a_changed_setting_of_a_running_service_is_refused_and_the_old_one_still_goes(settings, monkeypatch):
+    use(monkeypatch, sleeper("one"), sleeper("two"))
+    supervise.up(settings, ["one"], lambda _: None)
+    other = settings.model_copy(update={"spark_memory": "1g"})
+    said = (
+        r"settings of memory, one changed .*\(DEVSTACK_SPARK_MEMORY\)\. Repair: .*`make down`, then `make up`"
+    )
+    with pytest.raises(StackError, match=said):
+        supervise.up(other, (), lambda _: None)
+    pids = {row.name: row.pid for row in supervise.status(settings) if row.pid}
+    supervise.up(settings, (), lambda _: None)
+    assert pids.items() < {row.name: row.pid for row in supervise.status(settings)}.items()
+    assert set(states(settings)) == {"one", "two", "memory"}
+
+
+def test_reset_forgets_what_status_made(settings):
+    supervise.status(settings)
+    assert settings.state_dir.exists()
+    supervise.reset(settings, lambda _: None)
+    assert not settings.state_dir.exists()
+    settings.run_dir.mkdir()

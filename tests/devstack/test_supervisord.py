@@ -60,8 +60,11 @@ def test_the_shell_one_starts_from_leaks_nothing(monkeypatch, settings):
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
     monkeypatch.setattr(supervisord.subprocess, "run", run)
     with pytest.raises(InterruptedError):
         supervisord._start(settings)
     assert not {"PYTHONPATH", "AWS_PROFILE"} & set(seen)
     assert seen["https_proxy"] == "http://127.0.0.1:3128"
+    assert seen["NO_PROXY"] == seen["no_proxy"] == "intranet.example,127.0.0.1,localhost"

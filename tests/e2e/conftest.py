@@ -141,7 +141,7 @@ class Stack:
         rows = self.rows(
             "SELECT source_table, sum(selected) selected, sum(acknowledged) acknowledged, sum(orphans) orphans, "
             "sum(silver) silver, sum(quarantined) quarantined, sum(doubles) doubles, "
-            "sum(foreign_doubles) foreign_doubles, sum(foreign) foreign, sum(moved) moved FROM ops.ledger "
+            "sum(foreign_doubles) foreign_doubles, sum(foreign) foreign FROM ops.ledger "
             f"WHERE post_date >= '{first}' AND post_date < '{end}' GROUP BY source_table"
         )
         return {row.pop("source_table"): {k: int(v) for k, v in row.items()} for row in rows}
@@ -181,7 +181,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield whole
     finally:
         if not kept:
-            supervise.down(settings)
+            supervise.reset(settings)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def connect_server(folder: Path, seconds: float = 300) -> Iterator[str]:
     """Run a server in `folder` and give its Connect address; it is stopped on leaving."""
     if not list(jars().glob("delta-spark_*.jar")):
         raise FileNotFoundError(
-            f"No Delta jar in {jars()}. Repair: python -m devstack jars (or set DEVSTACK_CACHE_DIR)"
+            f"No Delta jar in {jars()}. Repair: `make setup` (or set DEVSTACK_CACHE_DIR)."
         )
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()

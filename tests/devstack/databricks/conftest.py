@@ -6,9 +6,10 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,7 +40,7 @@ class TaskInstance:
     dag_id, task_id, map_index = "dag", "task", -1
 
     def __init__(self, run_id: str = "run", try_number: int = 1) -> None:
-        self.run_id, self.try_number = run_id, try_number
+        self.run_id, self.try_number, self.id = run_id, try_number, uuid.uuid4()
         self.pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -199,7 +200,8 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The real engine and endpoint; what stands for Spark only listens."""
     from moto.server import ThreadedMotoServer
 
-    with socket.create_server(("127.0.0.1", 0)) as spark:
+    with ExitStack() as started:
+        spark = started.enter_context(socket.create_server(("127.0.0.1", 0)))
         threading.Thread(target=_accept, args=(spark,), daemon=True).start()
         settings = Settings(
             state_dir=tmp_path_factory.mktemp("light"),
@@ -209,16 +211,25 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         )
         moto = ThreadedMotoServer(ip_address="127.0.0.1", port=settings.s3_port, verbose=False)
         moto.start()
+        started.callback(moto.stop)
         create_bucket(settings)
-        service = engine_service.service(settings)
-        engine = subprocess.Popen(service.command, env={**os.environ, **service.env}, cwd=service.directory)
-        _await_engine(settings, engine)
+        started.enter_context(_engine(settings))
         endpoint = _Endpoint(settings)
+        started.callback(endpoint.stop)
         yield Workspace(settings, client(settings), endpoint.restart)
-        endpoint.stop()
+
+
+@contextmanager
+def _engine(settings: Settings) -> Iterator[None]:
+    """Run the engine by itself."""
+    service = engine_service.service(settings)
+    engine = subprocess.Popen(service.command, env={**os.environ, **service.env}, cwd=service.directory)
+    try:
+        _await_engine(settings, engine)
+        yield
+    finally:
         engine.terminate()
         engine.wait(10)
-        moto.stop()
 
 
 def _await_engine(settings: Settings, engine: subprocess.Popen[bytes]) -> None:
@@ -233,9 +244,9 @@ def _await_engine(settings: Settings, engine: subprocess.Popen[bytes]) -> None:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The stack's own s3, spark, engine and databricks under the supervisor."""
     ports = {name: _free_port() for name in PORTS}
-    settings = Settings(state_dir=Path(tmp_path_factory.mktemp("workspace")), **ports)  # type: ignore[arg-type]
+    settings = Settings(state_dir=tmp_path_factory.mktemp("workspace") / "state", **ports)  # type: ignore[arg-type]
     try:
         supervise.up(settings, ["databricks"])
         yield Workspace(settings, client(settings))
     finally:
-        supervise.down(settings)
+        supervise.reset(settings)

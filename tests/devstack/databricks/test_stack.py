@@ -15,6 +15,7 @@ from devstack import supervisord
 from devstack.engine import service as engine_service
 from devstack.service import port_open
 from tests.devstack.databricks.conftest import Workspace
+from tests.listening import assert_loopback_only
 
 pytestmark = pytest.mark.stack
 
@@ -224,13 +225,7 @@ def test_the_lake_is_asked_from_the_command_line(workspace: Workspace) -> None:
 
 
 def test_everything_listens_on_loopback_only(workspace: Workspace) -> None:
-    ports = {workspace.settings.spark_port, workspace.settings.databricks_port}
-    found = {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in ports
-    }
-    assert found == {"127.0.0.1"}
+    assert_loopback_only(workspace.settings)
 
 
 def test_a_killed_spark_server_comes_back_with_its_tables(workspace: Workspace) -> None:

@@ -51,6 +51,7 @@ def test_wheels_come_from_environment_and_libraries() -> None:
         (_body(_task(task_key="no spaces")), "tasks.0.task_key: a task_key holds"),
         (_body(_task(), _task()), "task keys repeat: clean, clean"),
         (_body(_task(existing_cluster_id=None)), "no compute is named; give one of environment_key"),
+        (_body(_task(job_cluster_key="shared")), "tasks.0: job_cluster_key belongs to jobs"),
         (_body(_task(environment_key="e")), "names the environment e, not in environments"),
         (_body(_task(depends_on=[{"task_key": "other"}])), "depends on other, not listed before it"),
         (_body(_task(spark_python_task=None, notebook_task={})), "this has notebook_task"),

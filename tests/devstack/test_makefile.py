@@ -1,0 +1,23 @@
+import subprocess
+
+from devstack.config import REPO
+
+
+def recipe(*arguments):
+    """The last line that make would hand to the shell."""
+    done = subprocess.run(["make", "-n", *arguments], cwd=REPO, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def test_what_a_person_types_reaches_the_shell_as_it_is():
+    query = "SELECT '$1', $(y, $$"
+    spoken = query.replace("'", "'\\''")
+    assert recipe("sql", f"Q={query}").endswith(f"sql --format 'table' -- '{spoken}'")
+
+
+def test_make_reads_nothing_in_what_a_person_types():
+    subprocess.run(["make", "help", "Q=SELECT $(y"], cwd=REPO, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_another_folder_of_environments_is_used():
+    assert recipe("bench", "DEVSTACK_VENV_DIR=/tmp/a b").startswith("'/tmp/a b'/airflow/bin/python -m bench")
