@@ -68,6 +68,16 @@ class KafkaTopicError(PinflowError, AirflowFailException):
     anchor = "kafka-topic"
 
 
+class ApiError(PinflowError, AirflowFailException):
+    """The API refuses what is sent, or who sends it; a retry cannot help."""
+
+    anchor = "api"
+
+    def __init__(self, what: str, repair: str, status: int) -> None:
+        super().__init__(what, repair)
+        self.status = status
+
+
 class KafkaDeliveryError(PinflowError):
     """Some records were not acknowledged."""
 

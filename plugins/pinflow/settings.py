@@ -59,12 +59,13 @@ class Settings(_Model):
     bucket: BucketName = "user-12e834567890-bucket"
     catalog: Identifier | None = None
     schemas: Schemas = Schemas()
-    transport: Literal["direct"] = "direct"
+    transport: Literal["api", "direct"] = "api"
     compute: Compute = Compute()
     warehouse_id: str = "local"
     code_root: str | None = None
     grace_minutes: int = Field(default=30, ge=0)
     source_is_live: bool = True
+    shift_days: int = Field(default=0, ge=0, le=36_500)
     sink: Sink = Sink()
     poll_seconds: int = Field(default=5, ge=1)
     topic_partitions: int = Field(default=3, ge=1)

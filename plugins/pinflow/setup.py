@@ -93,16 +93,16 @@ def create_topics() -> list[str]:
 
 
 def check_sink() -> str:
-    """Send one probe record and compare what the S3 sink lands, byte by byte; return the object's URI."""
-    from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
+    """Send a probe by the transport in use and compare what the sink lands, byte by byte; return its URI."""
     from pinflow.hooks.lake import LakeHook
+    from pinflow.transport import open_writer
 
     settings, lake = load_settings(), LakeHook()
     name = paths.topic(settings.user_id, PROBE)
     # 1.10 and thirty digits change when a converter parses and prints the value again
     value = b'{"probe":"%d","number":1.10,"digits":123456789012345678901234567890}' % time.time_ns()
     places: list[tuple[int, int]] = []
-    writer = AcknowledgedWriter(KafkaHook().producer(), name, lambda _, p, o: places.append((p, o)))
+    writer = open_writer(settings, name, lambda _, p, o: places.append((p, o)))
     writer.send(0, value)
     writer.finish()
     partition, offset = places[-1]

@@ -14,7 +14,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     aws = {"conn_type": "aws", "login": "k", "password": "s", "extra": {"region_name": "us-east-1"}}
     monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_AWS", json.dumps(aws))
-    monkeypatch.setenv("AIRFLOW_VAR_PINFLOW", json.dumps({"sink": {"records_per_object": 3}}))
+    monkeypatch.setenv(
+        "AIRFLOW_VAR_PINFLOW", json.dumps({"sink": {"records_per_object": 3}, "transport": "direct"})
+    )
     with mock_aws():
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
         yield BUCKET

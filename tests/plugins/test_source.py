@@ -1,10 +1,14 @@
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 import yaml
 
 from pinflow.errors import SourceError, SourceUnavailableError
-from pinflow.hooks.source import KEY, explain
+from pinflow.hooks.source import KEY, SourceHook, explain
 from pinflow.paths import include_dir
 from pinflow.settings import TABLES
+from pinflow.window import Window
 
 
 class DriverError(Exception):
@@ -45,3 +49,26 @@ def test_the_key_of_a_table_is_the_contracts(table: str) -> None:
 
 def test_other_errors_are_left_alone() -> None:
     assert explain(ValueError("x"), "MySQL") is None
+
+
+def test_shifted_days_are_read_as_if_they_were_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def stream(_: SourceHook, sql: str, parameters: Any = None) -> Any:
+        asked.append(parameters)
+        if "AS newest_post" in sql:
+            yield {"newest_post": datetime(2022, 10, 18, 15)}
+        elif "AS post_ts" in sql:
+            yield {"ind": 1, "post_ts": datetime(2022, 10, 15, 1)}
+        else:
+            yield {"ind": 1, "timestamp": datetime(2022, 10, 15, 1), "date_joined": datetime(2015, 1, 1)}
+
+    monkeypatch.setattr(SourceHook, "stream", stream)
+    hook = SourceHook(shift_days=10)
+    assert hook.newest_post() == datetime(2022, 10, 28, 15)
+    window = Window.day(datetime(2022, 10, 25, tzinfo=UTC))
+    assert list(hook.posts(window)) == [{"ind": 1, "post_ts": datetime(2022, 10, 25, 1)}]
+    assert asked[1] == {"window_start": datetime(2022, 10, 15), "window_end": datetime(2022, 10, 16)}
+    assert list(hook.rows("geo", [1])) == [
+        {"ind": 1, "timestamp": datetime(2022, 10, 25, 1), "date_joined": datetime(2015, 1, 1)}
+    ]

@@ -11,7 +11,7 @@ from airflow.providers.mysql.hooks.mysql import MySqlHook
 from pinflow.errors import PinflowError, SourceError, SourceUnavailableError
 from pinflow.hooks.connection import DefinedConnection
 from pinflow.paths import include_dir
-from pinflow.window import Window
+from pinflow.window import DAY, Window
 
 CONNECTION = "pinterest_rds"
 KEY = {"pin": "index", "geo": "ind", "user": "ind"}
@@ -64,8 +64,10 @@ def explain(error: Exception, where: str) -> PinflowError | None:
 class SourceHook(DefinedConnection, MySqlHook):
     """Reads posts; sessions are read-only, UTC and utf8mb4, with connect and read time-outs."""
 
-    def __init__(self, mysql_conn_id: str = CONNECTION, **kwargs: Any) -> None:
+    def __init__(self, shift_days: int = 0, mysql_conn_id: str = CONNECTION, **kwargs: Any) -> None:
+        """`shift_days` is added to the time of every post, so that old days are replayed as today."""
         super().__init__(mysql_conn_id=mysql_conn_id, **kwargs)
+        self.shift = shift_days * DAY
 
     def get_conn(self) -> Any:
         """Connect with the driver the connection's extra `client` names (default mysqlclient)."""
@@ -141,15 +143,17 @@ class SourceHook(DefinedConnection, MySqlHook):
     def newest_post(self) -> datetime | None:
         """Return the newest post's timestamp (naive UTC), None for an empty source."""
         row = next(self.stream(_statement("newest_post")), None)
-        return next(iter(row.values())) if row else None
+        newest = next(iter(row.values())) if row else None
+        return newest and newest + self.shift
 
     def posts(self, window: Window) -> Iterator[dict[str, Any]]:
         """Yield `ind` and `post_ts` of the window's posts, read in one statement and so one snapshot."""
         bounds = {
-            "window_start": window.start.replace(tzinfo=None),
-            "window_end": window.end.replace(tzinfo=None),
+            "window_start": window.start.replace(tzinfo=None) - self.shift,
+            "window_end": window.end.replace(tzinfo=None) - self.shift,
         }
-        return self.stream(_statement("select_posts"), bounds)
+        for row in self.stream(_statement("select_posts"), bounds):
+            yield {**row, "post_ts": row["post_ts"] + self.shift}
 
     def rows(self, table: str, ids: Collection[int]) -> Iterator[dict[str, Any]]:
         """Yield a table's rows with these ids, in at most one scan of the table."""
@@ -157,7 +161,12 @@ class SourceHook(DefinedConnection, MySqlHook):
         if not ids:
             return
         if len(ids) > IDS_PER_QUERY:
-            yield from (row for row in self.stream(sql) if row[key] in ids)
-            return
-        marks = ", ".join(["%s"] * len(ids))
-        yield from self.stream(f"{sql}\nWHERE `{key}` IN ({marks})", tuple(ids))
+            rows: Iterator[dict[str, Any]] = (row for row in self.stream(sql) if row[key] in ids)
+        else:
+            marks = ", ".join(["%s"] * len(ids))
+            rows = self.stream(f"{sql}\nWHERE `{key}` IN ({marks})", tuple(ids))
+        yield from map(self._shifted, rows) if self.shift else rows
+
+    def _shifted(self, row: dict[str, Any]) -> dict[str, Any]:
+        time = row.get("timestamp")
+        return {**row, "timestamp": time + self.shift} if isinstance(time, datetime) else row

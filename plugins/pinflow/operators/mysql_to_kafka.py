@@ -10,11 +10,11 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from pinflow import paths
 from pinflow.errors import ManifestError
-from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
 from pinflow.hooks.lake import LakeHook
 from pinflow.hooks.source import KEY, SourceHook
 from pinflow.manifest import Acknowledged, Manifest, pack, spans, unpack
 from pinflow.settings import Settings, load_settings
+from pinflow.transport import open_writer
 from pinflow.window import Window
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class MySqlToKafkaOperator(BaseOperator):
     :param selected: what SelectPostsOperator returned (templated).
 
     Returns a manifest (pinflow.manifest.Manifest as JSON); its id file lists ind, post_ts, partition and
-    offset of every acknowledged record. Raises SourceError, SourceUnavailableError, KafkaTopicError or
-    KafkaDeliveryError; a retry sends the whole window again, and readers drop the doubles by id.
+    offset of every acknowledged record. Raises SourceError, SourceUnavailableError, KafkaTopicError,
+    KafkaDeliveryError or ApiError; a retry sends the whole window again, and readers drop the doubles by id.
     """
 
     template_fields: Sequence[str] = ("table", "selected")
@@ -62,7 +62,7 @@ class MySqlToKafkaOperator(BaseOperator):
         settings, lake = load_settings(), LakeHook()
         selected = self._selected()
         posts = {post["ind"]: post["post_ts"] for post in unpack(lake.read(selected["posts"]))}
-        acknowledged = self._send(paths.topic(settings.user_id, self.table), posts)
+        acknowledged = self._send(settings, paths.topic(settings.user_id, self.table), posts)
         manifest = self._manifest(settings, context, acknowledged)
         rows = (vars(record) for record in sorted(acknowledged, key=lambda r: (r.partition, r.offset)))
         lake.write(manifest.ids, pack(rows))
@@ -81,19 +81,16 @@ class MySqlToKafkaOperator(BaseOperator):
             )
         return self.selected
 
-    def _send(self, topic: str, posts: dict[int, str]) -> list[Acknowledged]:
-        kafka, source = KafkaHook(), SourceHook()
-        producer = kafka.producer()
-        kafka.partitions(topic, producer)
+    def _send(self, settings: Settings, topic: str, posts: dict[int, str]) -> list[Acknowledged]:
         # an id doubled in the source is sent twice; readers keep the last
         records: list[Acknowledged] = []
 
         def keep(ind: int, partition: int, offset: int) -> None:
             records.append(Acknowledged(ind, posts[ind], partition, offset))
 
-        writer = AcknowledgedWriter(producer, topic, keep)
+        writer = open_writer(settings, topic, keep)
         key = KEY[self.table]
-        for row in source.rows(self.table, posts.keys()):
+        for row in SourceHook(settings.shift_days).rows(self.table, posts.keys()):
             writer.send(int(row[key]), wire(row))
         writer.finish()
         return records

@@ -27,7 +27,7 @@ class SelectPostsOperator(BaseOperator):
     def execute(self, context: "Context") -> dict[str, Any]:
         """Select, write, return."""
         settings, window = load_settings(), window_of(context)
-        source = SourceHook()
+        source = SourceHook(settings.shift_days)
         posts = source.posts(window)
         frozen = [{"ind": int(row["ind"]), "post_ts": iso_utc(row["post_ts"])} for row in posts]
         run = paths.run_hash_of(context)

@@ -40,7 +40,7 @@ class NewPostsSensor(BaseSensorOperator):
         """Ask the source once."""
         settings, window = load_settings(), window_of(context)
         try:
-            newest = SourceHook().newest_post()
+            newest = SourceHook(settings.shift_days).newest_post()
         except SourceUnavailableError as error:
             self.log.warning("Waiting for the source. %s", error)
             return False

@@ -1,0 +1,192 @@
+"""Kafka reached through API Gateway and a REST proxy (v2), in batches whose records are answered singly."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+
+from pinflow.errors import ApiError, KafkaDeliveryError, KafkaTopicError
+from pinflow.hooks.connection import DefinedConnection
+
+if TYPE_CHECKING:
+    from requests import Response
+
+CONNECTION = "pinterest_api"
+CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
+# API Gateway takes 10 MB and waits 29 s for the proxy.
+RECORDS_PER_BATCH = 500
+BYTES_PER_BATCH = 4_000_000
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 35
+_TRIES = 6
+_LONGEST_PAUSE = 60.0
+_RETRIABLE_RECORD = 2
+_NO_TOPIC = 40401
+_TOO_LARGE = 413
+_BUSY = 429
+
+Record = tuple[int, bytes]
+
+
+class UnavailableError(Exception):
+    """The API is busy, down or silent for now; `pause` is what it asked for, in seconds."""
+
+    def __init__(self, what: str, pause: float = 0.0) -> None:
+        super().__init__(what)
+        self.pause = pause
+
+
+class ApiHook(DefinedConnection, BaseHook):
+    """The REST API behind `pinterest_api`: host = invoke URL with its stage, password = API key."""
+
+    def __init__(self, api_conn_id: str = CONNECTION) -> None:
+        from requests import Session
+
+        super().__init__()
+        self.api_conn_id = api_conn_id
+        conn = self.get_connection(api_conn_id)
+        host = (conn.host or "").rstrip("/")
+        self.url = host if "://" in host else f"{conn.schema or 'https'}://{host}"
+        self.session = Session()
+        self.session.headers.update({"x-api-key": conn.password or "", "Content-Type": CONTENT_TYPE})
+
+    def produce(self, topic: str, records: list[Record]) -> list[dict[str, Any]]:
+        """Post records once; return an offset or an error for each, in order.
+
+        Raises UnavailableError, KafkaTopicError, ApiError.
+        """
+        import requests
+
+        body = b",".join(b'{"key":%d,"value":%s}' % record for record in records)
+        try:
+            response = self.session.post(
+                f"{self.url}/topics/{topic}",
+                data=b'{"records":[' + body + b"]}",
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+            )
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise UnavailableError(f"no answer: {error}") from error
+        if not response.ok:
+            raise self._refused(response, topic, len(body))
+        offsets = _json(response).get("offsets")
+        if not isinstance(offsets, list) or len(offsets) != len(records):
+            raise UnavailableError(f"{len(records)} records sent, the answer is {response.text[:200]!r}")
+        return offsets
+
+    def _refused(self, response: "Response", topic: str, size: int) -> Exception:
+        """Return the error for an answer that is no 200."""
+        status, answer = response.status_code, _json(response)
+        said = f"{status} {answer.get('message') or response.text[:200]}"
+        if status == _BUSY or status >= 500:
+            return UnavailableError(said, _retry_after(response))
+        if answer.get("error_code") == _NO_TOPIC:
+            return KafkaTopicError(
+                f"The REST proxy behind {self.url} has no usable topic `{topic}`: {said}.",
+                "run the DAG pinterest_setup, which makes the topics, then clear this task.",
+            )
+        repairs = {
+            403: f"check invoke URL (with its stage) and API key of the connection `{self.api_conn_id}`.",
+            404: f"check the invoke URL (with its stage) of the connection `{self.api_conn_id}`.",
+            413: "shorten the row in the source: API Gateway takes 10 MB.",
+        }
+        return ApiError(
+            f"{self.url} refused {size} bytes for `{topic}`: {said}.",
+            repairs.get(status, "deploy the API as include/api/gateway.yaml describes it."),
+            status,
+        )
+
+
+def _json(response: "Response") -> dict[str, Any]:
+    try:
+        answer = json.loads(response.content)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _retry_after(response: "Response") -> float:
+    """Return the seconds a Retry-After header asks for, given as a number or as a date."""
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
+    try:
+        return float(Retry().parse_retry_after(response.headers.get("Retry-After", "0")))
+    except InvalidHeader:
+        return 0.0
+
+
+def pause(state: RetryCallState) -> float:
+    """Return how long to wait before the next try: doubled each time, with jitter, at least as asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.pause if isinstance(error, UnavailableError) else 0.0
+    most = min(_LONGEST_PAUSE, 0.5 * 2**state.attempt_number)
+    return min(_LONGEST_PAUSE, asked + random.uniform(most / 2, most))  # noqa: S311 - jitter
+
+
+class ApiWriter:
+    """Sends keyed values in batches and reports each acknowledgement as (ind, partition, offset)."""
+
+    def __init__(self, hook: ApiHook, topic: str, acknowledged: Callable[[int, int, int], None]) -> None:
+        self.hook = hook
+        self.topic = topic
+        self.acknowledged = acknowledged
+        self.batch: list[Record] = []
+        self.size = 0
+
+    def send(self, ind: int, value: bytes) -> None:
+        """Add one record with key = ind; posts when a batch is full."""
+        if self.batch and (len(self.batch) >= RECORDS_PER_BATCH or self.size + len(value) > BYTES_PER_BATCH):
+            self.finish()
+        self.batch.append((ind, value))
+        self.size += len(value)
+
+    def finish(self) -> None:
+        """Post what is left; raises KafkaDeliveryError, KafkaTopicError or ApiError."""
+        records, self.batch, self.size = self.batch, [], 0
+        if records:
+            self._deliver(records)
+
+    def _deliver(self, records: list[Record]) -> None:
+        """Post until each record is acknowledged; what failed goes again alone, a bounded number of times."""
+        left = records
+        retrying = Retrying(
+            retry=retry_if_exception_type(UnavailableError), stop=stop_after_attempt(_TRIES), wait=pause
+        )
+        try:
+            for attempt in retrying:
+                with attempt:
+                    left = self._post(left)
+                    if left:
+                        raise UnavailableError(f"{len(left)} records were not acknowledged")
+        except ApiError as error:
+            if error.status != _TOO_LARGE or len(left) == 1:
+                raise
+            half = len(left) // 2
+            self._deliver(left[:half])
+            self._deliver(left[half:])
+        except RetryError as error:
+            raise KafkaDeliveryError(
+                f"{len(left)} of {len(records)} records for `{self.topic}` were not acknowledged by "
+                f"{self.hook.url} in {_TRIES} tries: {error.last_attempt.exception()}.",
+                "check that API, REST proxy and brokers are up; the next try sends the window again and "
+                "doubles are dropped by id.",
+            ) from error
+
+    def _post(self, records: list[Record]) -> list[Record]:
+        """Post once; return the records to send again."""
+        again = []
+        for record, answer in zip(records, self.hook.produce(self.topic, records), strict=True):
+            if not answer.get("error_code"):
+                self.acknowledged(record[0], int(answer["partition"]), int(answer["offset"]))
+            elif answer["error_code"] == _RETRIABLE_RECORD:
+                again.append(record)
+            else:
+                raise KafkaDeliveryError(
+                    f"Row {record[0]} of {len(record[1])} bytes was refused by `{self.topic}`: {answer}.",
+                    "for a row over the limit raise max.message.bytes of the topic and the proxy's "
+                    "max.request.size, or shorten it in the source; then clear this task.",
+                )
+        return again

@@ -1,0 +1,32 @@
+"""How rows reach the log: through the API, or straight to the brokers."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from pinflow.settings import Settings
+
+Acknowledged = Callable[[int, int, int], None]
+
+
+class Writer(Protocol):
+    """Sends keyed values and reports each acknowledgement as (ind, partition, offset)."""
+
+    def send(self, ind: int, value: bytes) -> None:
+        """Send one record with key = ind, at once or with others."""
+
+    def finish(self) -> None:
+        """Wait until every record is acknowledged; raises KafkaDeliveryError when one is not."""
+
+
+def open_writer(settings: Settings, topic: str, acknowledged: Acknowledged) -> Writer:
+    """Return a writer to a topic by the setting `transport`; raises KafkaTopicError when it is missing."""
+    if settings.transport == "api":
+        from pinflow.hooks.api import ApiHook, ApiWriter
+
+        return ApiWriter(ApiHook(), topic, acknowledged)
+    from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
+
+    kafka = KafkaHook()
+    producer = kafka.producer()
+    kafka.partitions(topic, producer)
+    return AcknowledgedWriter(producer, topic, acknowledged)
