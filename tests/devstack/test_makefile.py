@@ -5,7 +5,7 @@ from devstack.config import REPO
 
 def recipe(*arguments):
     """The last line that make would hand to the shell."""
-    done = subprocess.run(["make", "-n", *arguments], cwd=REPO, capture_output=True, text=True, check=True)
+    done = subprocess.run(["make", "-n", "--no-print-directory", *arguments], cwd=REPO, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]
 
 
