@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONPATH
 
 # what a person types reaches the shell as quoted text, by its name: make itself reads nothing in it
 typed = '$(subst ','\'',$(value $(1)))'
-unexport POSTS SPAN RANDOM_SEED FROM TO REPROCESS RUN_BACKWARDS FORMAT Q SUITE
+unexport POSTS SPAN RANDOM_SEED SOURCE LIVE FROM TO REPROCESS RUN_BACKWARDS FORMAT Q SUITE BENCH
 
 VENV := $(or $(value DEVSTACK_VENV_DIR),.venv)
 AIRFLOW := $(call typed,VENV)/airflow/bin
@@ -47,9 +47,10 @@ status: ## show services, ports and memory
 logs: ## show the ends of the services' logs
 	@$(WHEN_SET_UP) $(STACK) logs
 
-seed: setup ## fill the source database: [POSTS=11154] [SPAN=2017-10-20..2022-10-18] [RANDOM_SEED=1]
+seed: setup ## fill the source: [POSTS=11154] [SPAN=2017-10-20..2022-10-18] [RANDOM_SEED=1] | SOURCE=<folder of a dump> | LIVE=<posts a minute>
 	@$(STACK) seed $(if $(value POSTS),--posts $(call typed,POSTS)) $(if $(value SPAN),--span $(call typed,SPAN)) \
-	  $(if $(value RANDOM_SEED),--random-seed $(call typed,RANDOM_SEED))
+	  $(if $(value RANDOM_SEED),--random-seed $(call typed,RANDOM_SEED)) \
+	  $(if $(value SOURCE),--source $(call typed,SOURCE)) $(if $(value LIVE),--live $(call typed,LIVE))
 
 load: setup ## load days in one run: FROM=2017-10-20 TO=2022-10-15 (UTC, both included)
 	@$(STACK) load $(call typed,FROM) $(call typed,TO)
@@ -72,8 +73,8 @@ check: setup ## lint, formatting, types and the DAGs' policies
 	@$(AIRFLOW)/sqlfluff lint include/sql
 	@$(AIRFLOW)/python -m pytest -q tests/dags
 
-bench: setup ## benchmarks; they print ratios
-	@$(AIRFLOW)/python -m bench
+bench: setup ## benchmarks; they print ratios: [BENCH=emulation]
+	@$(AIRFLOW)/python -m bench $(call typed,BENCH)
 
 mwaa: setup ## build the tree to upload to MWAA: build/mwaa/dags/pinflow
 	@$(AIRFLOW)/python -m infra.mwaa.build

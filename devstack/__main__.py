@@ -127,11 +127,27 @@ def seed(
     posts: Annotated[str | None, typer.Option(help="How many posts.")] = None,
     span: Annotated[str | None, typer.Option(help="FROM..TO, UTC days, both included.")] = None,
     random_seed: Annotated[str | None, typer.Option(help="Same seed, same bytes.")] = None,
+    dump: Annotated[str | None, typer.Option("--source", help="Folder of an own dump instead.")] = None,
+    live: Annotated[str | None, typer.Option(help="Posts a minute, dated now, until Ctrl-C.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0, help="End LIVE after so many seconds.")
+    ] = None,
 ) -> None:
-    """Replace the source's content by generated posts."""
+    """Replace the source's content by generated posts or by a dump, or add posts to it that are dated now."""
     from devstack import source
 
-    source.seed(Settings(), posts=posts, span=span, random_seed=random_seed)
+    wishes = {"posts": posts, "span": span, "random_seed": random_seed, "live": live, "for": seconds}
+    way = source.refuse_together(source=dump, **wishes)
+    if dump and way == "source":
+        from devstack.source.dump import load as load_dump
+
+        load_dump(Settings(), dump, say)
+    elif live and way == "live":
+        from devstack.source.live import insert
+
+        insert(Settings(), source.rate(live), seconds, say)
+    else:
+        source.seed(Settings(), posts=posts, span=span, random_seed=random_seed)
 
 
 @app.command()

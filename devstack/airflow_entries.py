@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.config import Settings
+from devstack.gateway.service import invoke_url
 
 Connection = dict[str, Any]
 COMPARED = ("conn_type", "description", "host", "login", "schema", "port", "extra", "value")
@@ -30,6 +31,13 @@ def connections(settings: Settings) -> list[Connection]:
             "description": "The log (host = bootstrap servers)",
             "host": f"127.0.0.1:{settings.kafka_port}",
             "port": settings.kafka_port,
+        },
+        {
+            "connection_id": "pinterest_api",
+            "conn_type": "http",
+            "description": "The API in front of the log (host = invoke URL, password = API key)",
+            "host": invoke_url(settings),
+            "password": settings.gateway_key,
         },
         {
             "connection_id": "pinterest_aws",
@@ -58,7 +66,7 @@ def variable(settings: Settings) -> dict[str, Any]:
         "bucket": settings.bucket,
         "catalog": None,
         "schemas": {"stage": "stage", "silver": "silver", "gold": "gold", "ops": "ops"},
-        "transport": "direct",
+        "transport": "api",
         "compute": {"kind": "serverless"},
         "warehouse_id": "local",
         "grace_minutes": 30,
@@ -66,6 +74,15 @@ def variable(settings: Settings) -> dict[str, Any]:
         "sink": {"records_per_object": 1000, "offset_padding": 20},
         "poll_seconds": 1,
     }
+
+
+def as_variables(settings: Settings) -> dict[str, str]:
+    """Return the same entries as environment variables, for code that runs without Airflow's services."""
+    found = {"AIRFLOW_VAR_PINFLOW": json.dumps(variable(settings))}
+    for connection in connections(settings):
+        fields = {name: value for name, value in connection.items() if name != "connection_id"}
+        found[f"AIRFLOW_CONN_{connection['connection_id'].upper()}"] = json.dumps(fields)
+    return found
 
 
 def _record(settings: Settings) -> Path:

@@ -24,6 +24,8 @@ PORTS = {
     "kafka_controller_port": 29093,
     "s3_port": 29900,
     "databricks_port": 29080,
+    "rest_port": 29082,
+    "gateway_port": 28081,
     "spark_port": 29150,
     "airflow_port": 28080,
     "airflow_worker_log_port": 28793,
@@ -69,10 +71,13 @@ class Settings(BaseSettings):
     kafka_controller_port: int = PORTS["kafka_controller_port"]
     s3_port: int = PORTS["s3_port"]
     databricks_port: int = PORTS["databricks_port"]
+    rest_port: int = PORTS["rest_port"]
+    gateway_port: int = PORTS["gateway_port"]
     spark_port: int = PORTS["spark_port"]
     airflow_port: int = PORTS["airflow_port"]
     airflow_worker_log_port: int = PORTS["airflow_worker_log_port"]
     airflow_trigger_log_port: int = PORTS["airflow_trigger_log_port"]
+    gateway_file: Path = REPO / "include" / "api" / "gateway.yaml"
     source_db_binary: Path | None = None
     ivy_settings: Path | None = None
     user_id: str = "12e834567890"
@@ -84,6 +89,8 @@ class Settings(BaseSettings):
     s3_access_key: str = "local"
     s3_secret_key: str = "locallocal"  # noqa: S105 - loopback only
     databricks_token: str = "local-token"  # noqa: S105 - loopback only
+    # API Gateway's keys have at least 20 characters
+    gateway_key: str = "gateway-key-local-only"
     spark_memory: str = "2g"
 
     def model_post_init(self, context: Any, /) -> None:

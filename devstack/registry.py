@@ -14,6 +14,8 @@ FACTORIES = {
     "kafka": "devstack.kafka",
     "s3": "devstack.s3proxy",
     "sink": "devstack.sink",
+    "rest": "devstack.kafka_rest.service",
+    "gateway": "devstack.gateway.service",
     "spark": "devstack.spark",
     "engine": "devstack.engine.service",
     "databricks": "devstack.databricks.service",

@@ -1,4 +1,4 @@
-"""The source database's content: a seeded generator and its loader."""
+"""The source database's content: generated from a seed, a person's own dump, or posts that keep coming."""
 
 import re
 import time
@@ -19,6 +19,32 @@ def plan(
     if not 1 <= count <= 20_000_000:
         raise StackError(f"POSTS={count} must lie between 1 and 20000000. Repair: give such a number.")
     return Plan(count, first, last, _whole("RANDOM_SEED", random_seed, default.random_seed))
+
+
+def refuse_together(**wishes: str | float | None) -> str | None:
+    """Return which of `source` and `live` is wished for; raises when a wish beside it has no meaning."""
+    asked = [name for name, value in wishes.items() if value not in (None, "")]
+    way = next((name for name in ("source", "live") if name in asked), None)
+    allowed = {"source": ["source"], "live": ["live", "for"]}.get(way or "", ["posts", "span", "random_seed"])
+    if beside := [name for name in asked if name not in allowed]:
+        words = {
+            "source": "SOURCE replaces the content by a dump",
+            "live": "LIVE adds posts to what is there",
+        }
+        said = words.get(way or "", "generated posts replace the content at once")
+        raise StackError(
+            f"{said}, so {', '.join(name.upper() for name in beside)} beside it has no meaning. "
+            f"Repair: leave {'it' if len(beside) == 1 else 'them'} out, or seed in two steps."
+        )
+    return way
+
+
+def rate(live: str) -> int:
+    """Check the posts per minute."""
+    wanted = _whole("LIVE", live, 10)
+    if not 1 <= wanted <= 60_000:
+        raise StackError(f"LIVE={live} must lie between 1 and 60000 posts a minute. Repair: write LIVE=10.")
+    return wanted
 
 
 def _whole(name: str, value: int | str | None, default: int) -> int:

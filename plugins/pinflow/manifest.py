@@ -5,9 +5,13 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pinflow.errors import ManifestError
+
+
+# one encoder: json.dumps makes a new one each time
+_COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,7 @@ class Post:
     post_ts: str
 
 
-@dataclass(frozen=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """One record as the broker acknowledged it."""
 
     ind: int
@@ -90,7 +93,7 @@ def pack(rows: Iterable[Mapping[str, Any]]) -> bytes:
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1, mtime=0) as file:
         for row in rows:
-            file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+            file.write(_COMPACT(row).encode() + b"\n")
     return buffer.getvalue()
 
 

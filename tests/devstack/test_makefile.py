@@ -5,7 +5,13 @@ from devstack.config import REPO
 
 def recipe(*arguments):
     """The last line that make would hand to the shell."""
-    done = subprocess.run(["make", "-n", "--no-print-directory", *arguments], cwd=REPO, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "-n", "--no-print-directory", *arguments],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.splitlines()[-1]
 
 
@@ -21,3 +27,8 @@ def test_make_reads_nothing_in_what_a_person_types():
 
 def test_another_folder_of_environments_is_used():
     assert recipe("bench", "DEVSTACK_VENV_DIR=/tmp/a b").startswith("'/tmp/a b'/airflow/bin/python -m bench")
+
+
+def test_a_folder_and_a_rate_reach_the_seed_as_they_are():
+    assert recipe("seed", "SOURCE=/tmp/it's $(y").rstrip().endswith("--source '/tmp/it'\\''s $(y'")
+    assert recipe("seed", "LIVE=10; ls").rstrip().endswith("--live '10; ls'")

@@ -101,8 +101,9 @@ def write(inds: list[int], value: bytes = b'{"ind":1,"n":1.10}') -> list[tuple[i
 def test_rows_go_in_batches_over_one_connection_with_the_key_and_their_bytes(server: Api) -> None:
     seen = write(list(range(1_200)))
     assert [ind for ind, _, _ in seen] == list(range(1_200))
-    assert [len(keys) for keys in server.sent()] == [500, 500, 200]
-    assert len(server.connections) == 1
+    assert sorted(len(keys) for keys in server.sent()) == [200, 500, 500]
+    assert len(server.connections) <= api._POSTERS
+    server.bodies.sort()
     assert server.bodies[0].startswith(b'{"records":[{"key":0,"value":{"ind":1,"n":1.10}},')
     assert server.headers[0]["x-api-key"] == KEY
     assert server.headers[0]["Content-Type"] == "application/vnd.kafka.json.v2+json"

@@ -2,7 +2,9 @@
 
 import json
 import random
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -28,7 +30,10 @@ _NO_TOPIC = 40401
 _TOO_LARGE = 413
 _BUSY = 429
 
-Record = tuple[int, bytes]
+_POSTERS = 2
+
+Record = tuple[int, bytes]  # id and value
+Place = tuple[int, int, int]  # id, partition and offset
 
 
 class UnavailableError(Exception):
@@ -127,7 +132,10 @@ def pause(state: RetryCallState) -> float:
 
 
 class ApiWriter:
-    """Sends keyed values in batches and reports each acknowledgement as (ind, partition, offset)."""
+    """Sends keyed values in batches and reports each acknowledgement as (ind, partition, offset).
+
+    Batches are posted beside the caller, who reads on; acknowledgements are reported from the caller's thread.
+    """
 
     def __init__(self, hook: ApiHook, topic: str, acknowledged: Callable[[int, int, int], None]) -> None:
         self.hook = hook
@@ -135,38 +143,55 @@ class ApiWriter:
         self.acknowledged = acknowledged
         self.batch: list[Record] = []
         self.size = 0
+        self.posters = ThreadPoolExecutor(_POSTERS)
+        self.under_way: deque[Future[list[Place]]] = deque()
 
     def send(self, ind: int, value: bytes) -> None:
         """Add one record with key = ind; posts when a batch is full."""
         if self.batch and (len(self.batch) >= RECORDS_PER_BATCH or self.size + len(value) > BYTES_PER_BATCH):
-            self.finish()
+            self._post_batch()
         self.batch.append((ind, value))
         self.size += len(value)
 
     def finish(self) -> None:
-        """Post what is left; raises KafkaDeliveryError, KafkaTopicError or ApiError."""
+        """Post what is left and wait; raises KafkaDeliveryError, KafkaTopicError or ApiError."""
+        self._post_batch()
+        self._settle(0)
+        self.posters.shutdown()
+
+    def _post_batch(self) -> None:
         records, self.batch, self.size = self.batch, [], 0
         if records:
-            self._deliver(records)
+            self.under_way.append(self.posters.submit(self._deliver, records))
+            self._settle(2 * _POSTERS)
 
-    def _deliver(self, records: list[Record]) -> None:
+    def _settle(self, most: int) -> None:
+        """Report finished batches until at most so many are under way."""
+        try:
+            while len(self.under_way) > most:
+                for place in self.under_way.popleft().result():
+                    self.acknowledged(*place)
+        except Exception:
+            self.posters.shutdown(cancel_futures=True)
+            raise
+
+    def _deliver(self, records: list[Record]) -> list[Place]:
         """Post until each record is acknowledged; what failed goes again alone, a bounded number of times."""
-        left = records
+        left, places = records, list[Place]()
         retrying = Retrying(
             retry=retry_if_exception_type(UnavailableError), stop=stop_after_attempt(_TRIES), wait=pause
         )
         try:
             for attempt in retrying:
                 with attempt:
-                    left = self._post(left)
+                    left = self._post(left, places)
                     if left:
                         raise UnavailableError(f"{len(left)} records were not acknowledged")
         except ApiError as error:
             if error.status != _TOO_LARGE or len(left) == 1:
                 raise
             half = len(left) // 2
-            self._deliver(left[:half])
-            self._deliver(left[half:])
+            return [*places, *self._deliver(left[:half]), *self._deliver(left[half:])]
         except RetryError as error:
             raise KafkaDeliveryError(
                 f"{len(left)} of {len(records)} records for `{self.topic}` were not acknowledged by "
@@ -174,13 +199,14 @@ class ApiWriter:
                 "check that API, REST proxy and brokers are up; the next try sends the window again and "
                 "doubles are dropped by id.",
             ) from error
+        return places
 
-    def _post(self, records: list[Record]) -> list[Record]:
-        """Post once; return the records to send again."""
+    def _post(self, records: list[Record], places: list[Place]) -> list[Record]:
+        """Post once, note where records were placed, return those to send again."""
         again = []
         for record, answer in zip(records, self.hook.produce(self.topic, records), strict=True):
             if not answer.get("error_code"):
-                self.acknowledged(record[0], int(answer["partition"]), int(answer["offset"]))
+                places.append((record[0], answer["partition"], answer["offset"]))
             elif answer["error_code"] == _RETRIABLE_RECORD:
                 again.append(record)
             else:

@@ -31,11 +31,13 @@ def _plain(value: object) -> Any:
     raise TypeError(f"a column of type {type(value).__name__} has no JSON form")
 
 
+# one encoder: json.dumps makes a new one each time
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+
+
 def wire(row: dict[str, Any]) -> bytes:
     """Write a source row as it goes over the wire: one JSON object, numbers as numbers, ISO 8601."""
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=_plain).encode(
-        "utf-8", "replace"
-    )
+    return _COMPACT(row).encode("utf-8", "replace")
 
 
 class MySqlToKafkaOperator(BaseOperator):
@@ -64,7 +66,7 @@ class MySqlToKafkaOperator(BaseOperator):
         posts = {post["ind"]: post["post_ts"] for post in unpack(lake.read(selected["posts"]))}
         acknowledged = self._send(settings, paths.topic(settings.user_id, self.table), posts)
         manifest = self._manifest(settings, context, acknowledged)
-        rows = (vars(record) for record in sorted(acknowledged, key=lambda r: (r.partition, r.offset)))
+        rows = (record._asdict() for record in sorted(acknowledged, key=lambda r: (r.partition, r.offset)))
         lake.write(manifest.ids, pack(rows))
         self.log.info(
             "%s: %d posts selected, %d records acknowledged in `%s`, %d orphans (absent in this table); %s",

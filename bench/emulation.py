@@ -1,0 +1,160 @@
+"""Emulation through the API and direct, beside the loop of the public versions and beside bare posters."""
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable
+from itertools import batched
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import requests
+
+from bench.measure import median_of, ratio
+from devstack import supervise
+from devstack.airflow_entries import as_variables
+from devstack.config import Settings
+from devstack.s3proxy import create_bucket
+from devstack.source import seed
+from devstack.source.load import connected
+from pinflow import paths
+from pinflow.hooks.api import RECORDS_PER_BATCH, ApiHook
+from pinflow.hooks.kafka import KafkaHook
+from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator, wire
+from pinflow.operators.select_posts import SelectPostsOperator
+from pinflow.settings import TABLES
+
+POSTS = 20_000
+SPAN = "2022-10-01..2022-10-10"
+WINDOW = {"window_start": "2022-10-01", "window_end": "2022-10-11"}
+LOOP_POSTS = 60
+TURNS = 3
+SOURCES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
+SERVICES = ["mysql", "kafka", "s3", "rest", "gateway"]
+Result = dict[str, Any]
+Ready = dict[str, list[tuple[int, bytes]]]  # rows by table, as they go over the wire
+
+
+def run(settings: Settings) -> Result:
+    """Measure every side in turn on an own stack; rates are posts (three rows) a second."""
+    supervise.up(settings, SERVICES)
+    with patch.dict(os.environ, as_variables(settings)):
+        create_bucket(settings)
+        seed(settings, posts=POSTS, span=SPAN)
+        KafkaHook().create_topics([paths.topic(settings.user_id, table) for table in TABLES], 3, -1)
+        selected = SelectPostsOperator(task_id="select_posts").execute(_context())
+        ready = _ready()
+        batches = _batches(ready)
+        sides: dict[str, Callable[[], int]] = {
+            "api": lambda: _emulate("api", selected),
+            "direct": lambda: _emulate("direct", selected),
+            "bare_poster": lambda: _post(settings, batches),
+            "bare_producer": lambda: _produce(settings, ready),
+            "public_loop": lambda: _public_loop(settings),
+        }
+        rates = median_of({name: _rate(side) for name, side in sides.items()}, TURNS)
+    return {
+        "posts": POSTS,
+        "posts_per_second": {name: round(rate, 1) for name, rate in rates.items()},
+        "api_to_public_loop": ratio(rates["api"], rates["public_loop"]),
+        "api_to_bare_poster": ratio(rates["api"], rates["bare_poster"]),
+        "direct_to_bare_producer": ratio(rates["direct"], rates["bare_producer"]),
+    }
+
+
+def _context() -> Any:
+    from pinflow.window import now
+
+    run = SimpleNamespace(
+        dag_id="bench", run_id="bench", run_type="manual", logical_date=None, run_after=now()
+    )
+    return {"dag_run": run, "ti": SimpleNamespace(try_number=1), "params": WINDOW}
+
+
+def _rate(side: Callable[[], int]) -> Callable[[], float]:
+    def rate() -> float:
+        begun = time.perf_counter()
+        return side() / (time.perf_counter() - begun)
+
+    return rate
+
+
+def _emulate(transport: str, selected: Any) -> int:
+    """Run the three emulate tasks one after the other, as a worker does."""
+    settings = json.dumps({**json.loads(os.environ["AIRFLOW_VAR_PINFLOW"]), "transport": transport})
+    with patch.dict(os.environ, {"AIRFLOW_VAR_PINFLOW": settings}):
+        counts = {
+            MySqlToKafkaOperator(task_id=table, table=table, selected=selected).execute(_context())["count"]
+            for table in TABLES
+        }
+    if counts != {selected["count"]}:
+        raise SystemExit(f"bench: {counts} of {selected['count']} posts were acknowledged.")
+    return int(selected["count"])
+
+
+def _ready() -> Ready:
+    """Return every row as it goes over the wire, made beforehand."""
+    from pinflow.hooks.source import KEY, SourceHook
+
+    everything = range(POSTS + 1)
+    return {
+        table: [(int(row[KEY[table]]), wire(row)) for row in SourceHook().rows(table, everything)]
+        for table in TABLES
+    }
+
+
+def _batches(ready: Ready) -> dict[str, list[bytes]]:
+    return {
+        table: [
+            b'{"records":[' + b",".join(b'{"key":%d,"value":%s}' % row for row in some) + b"]}"
+            for some in batched(rows, RECORDS_PER_BATCH)
+        ]
+        for table, rows in ready.items()
+    }
+
+
+def _post(settings: Settings, batches: dict[str, list[bytes]]) -> int:
+    """Post ready-made batches over one connection and look at nothing but the status."""
+    hook = ApiHook()
+    for table, bodies in batches.items():
+        url = f"{hook.url}/topics/{paths.topic(settings.user_id, table)}"
+        for body in bodies:
+            hook.session.post(url, body, timeout=60).raise_for_status()
+    return POSTS
+
+
+def _produce(settings: Settings, ready: Ready) -> int:
+    """Produce ready-made records and wait for the last."""
+    acknowledged: list[Any] = []
+    for table, rows in ready.items():
+        producer, name = KafkaHook().producer(), paths.topic(settings.user_id, table)
+        for ind, value in rows:
+            while True:
+                try:
+                    producer.produce(
+                        name, value, str(ind), on_delivery=lambda error, _: acknowledged.append(error)
+                    )
+                    break
+                except BufferError:
+                    producer.poll(0.5)
+            producer.poll(0)
+        producer.flush()
+    return acknowledged.count(None) // len(TABLES)
+
+
+def _public_loop(settings: Settings) -> int:
+    """Do as every public version does, without its sleeps: three SELECTs and three posts a post."""
+    hook = ApiHook()
+    headers = dict(hook.session.headers)
+    with connected(settings) as cursor:
+        for _ in range(LOOP_POSTS):
+            number = random.randrange(POSTS)  # noqa: S311 - as they choose it
+            for table, source in SOURCES.items():
+                cursor.execute(f"SELECT * FROM {source} LIMIT {number}, 1")  # noqa: S608 - constants
+                row = dict(zip(cursor.column_names, cursor.fetchone(), strict=True))
+                body = json.dumps({"records": [{"value": row}]}, default=str)
+                url = f"{hook.url}/topics/{paths.topic(settings.user_id, table)}"
+                requests.post(url, body, headers=headers, timeout=60).raise_for_status()
+    return LOOP_POSTS

@@ -1,0 +1,100 @@
+"""The definition is valid OpenAPI; what would not be executed as written is refused at start."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from devstack.airflow_entries import connections
+from devstack.config import REPO, Settings
+from devstack.errors import StackError
+from devstack.gateway import document
+from devstack.gateway.definition import DefinitionError
+from tests.devstack.gateway.conftest import Document, integration, operation
+
+Change = Callable[[Document], Any]
+STAGE = "x-pinflow-stage"
+
+
+def test_the_definition_passes_an_openapi_validator(written: Document) -> None:
+    assert list(OpenAPIV30SpecValidator(written).iter_errors()) == []
+
+
+def test_the_definition_names_nothing_of_one_account(written: Document) -> None:
+    assert "amazonaws" not in (REPO / "include" / "api" / "gateway.yaml").read_text()
+
+
+def test_its_stage_is_where_airflow_is_sent() -> None:
+    settings = Settings(port_offset=3)
+    api = next(entry for entry in connections(settings) if entry["connection_id"] == "pinterest_api")
+    assert (api["conn_type"], api["host"]) == ("http", "http://127.0.0.1:28084/dev")
+    assert api["password"] == settings.gateway_key
+    assert len(settings.gateway_key) >= 20
+
+
+def test_variables_of_the_stage_can_be_set_from_outside(written: Document) -> None:
+    assert document.stage(written).variables == {"restProxy": "127.0.0.1:29082"}
+    assert document.stage(written, {"restProxy": "h:1"}).variables == {"restProxy": "h:1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda d: d.update(openapi="3.1.0"), "version 3.1.0"),
+        (
+            lambda d: d.update({"x-amazon-apigateway-policy": {}}),
+            "not executed here: x-amazon-apigateway-policy",
+        ),
+        (lambda d: d.pop(STAGE), "x-pinflow-stage: a mapping is needed"),
+        (lambda d: d[STAGE].pop("name"), "name is missing"),
+        (lambda d: d[STAGE].update(throttlingBurstLimit=True), "throttlingBurstLimit is missing"),
+        (lambda d: d[STAGE]["variables"].clear(), "the stage has no variable restProxy"),
+        (lambda d: d.update({"x-amazon-apigateway-api-key-source": "AUTHORIZER"}), "HEADER only"),
+        (lambda d: d["x-amazon-apigateway-request-validators"].clear(), "no validator 'envelope'"),
+        (lambda d: d["x-amazon-apigateway-gateway-responses"].update(QUOTA_EXCEEDED={}), "QUOTA_EXCEEDED"),
+        (
+            lambda d: d["x-amazon-apigateway-gateway-responses"]["THROTTLED"].update(statusCode="many"),
+            "no status",
+        ),
+        (
+            lambda d: d["x-amazon-apigateway-gateway-responses"]["THROTTLED"].update(
+                responseTemplates={"application/json": "$context.requestId"}
+            ),
+            "another variable",
+        ),
+        (
+            lambda d: d["x-amazon-apigateway-gateway-responses"]["THROTTLED"].update(
+                responseParameters={"gatewayresponse.header.X": "method.request.header.X"}
+            ),
+            "single quotes",
+        ),
+        (lambda d: d["paths"]["/{proxy+}"].update(trace={}), "not executed here: trace"),
+        (lambda d: operation(d).update(callbacks={}), "not executed here: callbacks"),
+        (lambda d: operation(d).update(security=[{"other": []}]), "security other is no apiKey"),
+        (lambda d: operation(d).pop("x-amazon-apigateway-integration"), "a mapping is needed, found None"),
+        (lambda d: integration(d).update(type="aws"), "type 'aws' is not executed here"),
+        (lambda d: integration(d).update(requestTemplates={}), "not executed here: requestTemplates"),
+        (lambda d: integration(d).update(connectionType="VPC_LINK"), "VPC_LINK"),
+        (lambda d: integration(d).update(timeoutInMillis=30_000), "between 50 and 29000"),
+        (lambda d: integration(d).update(requestParameters={}), r"the uri asks for \['proxy'\]"),
+        (
+            lambda d: integration(d)["requestParameters"].update(
+                {"integration.request.header.X": "method.request.header.X"}
+            ),
+            "integration.request.header.X",
+        ),
+        (lambda d: integration(d).update(uri="ftp://host/{proxy}"), "no http address"),
+    ],
+)
+def test_what_is_not_executed_is_refused_by_name(definition: Document, change: Change, why: str) -> None:
+    change(definition)
+    with pytest.raises(DefinitionError, match=rf"{why}.*Repair: correct the definition"):
+        document.load(document.mapping("file", definition, document.KEYS))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Any) -> None:
+    (tmp_path / "api.yaml").write_text("{")
+    for name in ("api.yaml", "absent.yaml"):
+        with pytest.raises(StackError, match=rf"{name} cannot be read.*Repair: .*DEVSTACK_GATEWAY_FILE"):
+            document.read(tmp_path / name)
