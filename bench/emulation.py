@@ -21,15 +21,16 @@ from devstack.source import seed
 from devstack.source.load import connected
 from pinflow import paths
 from pinflow.hooks.api import RECORDS_PER_BATCH, ApiHook
-from pinflow.hooks.kafka import KafkaHook
+from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
 from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator, wire
 from pinflow.operators.select_posts import SelectPostsOperator
 from pinflow.settings import TABLES
 
-POSTS = 20_000
+POSTS = 100_000
 SPAN = "2022-10-01..2022-10-10"
 WINDOW = {"window_start": "2022-10-01", "window_end": "2022-10-11"}
 LOOP_POSTS = 60
+LOOP_ROWS = 11_154  # what the public versions choose from: a row further down takes longer to reach
 TURNS = 3
 SOURCES = {"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 SERVICES = ["mysql", "kafka", "s3", "rest", "gateway"]
@@ -45,11 +46,13 @@ def run(settings: Settings) -> Result:
         seed(settings, posts=POSTS, span=SPAN)
         KafkaHook().create_topics([paths.topic(settings.user_id, table) for table in TABLES], 3, -1)
         selected = SelectPostsOperator(task_id="select_posts").execute(_context())
-        ready = _ready()
+        found = _rows()
+        ready = {table: [(ind, wire(row)) for ind, row in rows] for table, rows in found.items()}
         batches = _batches(ready)
         sides: dict[str, Callable[[], int]] = {
             "api": lambda: _emulate("api", selected),
             "direct": lambda: _emulate("direct", selected),
+            "direct_without_reading": lambda: _send(settings, found),
             "bare_poster": lambda: _post(settings, batches),
             "bare_producer": lambda: _produce(settings, ready),
             "public_loop": lambda: _public_loop(settings),
@@ -61,6 +64,9 @@ def run(settings: Settings) -> Result:
         "api_to_public_loop": ratio(rates["api"], rates["public_loop"]),
         "api_to_bare_poster": ratio(rates["api"], rates["bare_poster"]),
         "direct_to_bare_producer": ratio(rates["direct"], rates["bare_producer"]),
+        "direct_without_reading_to_bare_producer": ratio(
+            rates["direct_without_reading"], rates["bare_producer"]
+        ),
     }
 
 
@@ -94,13 +100,13 @@ def _emulate(transport: str, selected: Any) -> int:
     return int(selected["count"])
 
 
-def _ready() -> Ready:
-    """Return every row as it goes over the wire, made beforehand."""
+def _rows() -> dict[str, list[tuple[int, dict[str, Any]]]]:
+    """Read every row with its id."""
     from pinflow.hooks.source import KEY, SourceHook
 
     everything = range(POSTS + 1)
     return {
-        table: [(int(row[KEY[table]]), wire(row)) for row in SourceHook().rows(table, everything)]
+        table: [(int(row[KEY[table]]), row) for row in SourceHook().rows(table, everything)]
         for table in TABLES
     }
 
@@ -123,6 +129,19 @@ def _post(settings: Settings, batches: dict[str, list[bytes]]) -> int:
         for body in bodies:
             hook.session.post(url, body, timeout=60).raise_for_status()
     return POSTS
+
+
+def _send(settings: Settings, found: dict[str, list[tuple[int, dict[str, Any]]]]) -> int:
+    """Send as the operator does, from rows that were read before."""
+    places: list[Any] = []
+    for table, rows in found.items():
+        writer = AcknowledgedWriter(
+            KafkaHook().producer(), paths.topic(settings.user_id, table), places.append
+        )
+        for ind, row in rows:
+            writer.send(ind, wire(row))
+        writer.finish()
+    return len(places) // len(TABLES)
 
 
 def _produce(settings: Settings, ready: Ready) -> int:
@@ -150,7 +169,7 @@ def _public_loop(settings: Settings) -> int:
     headers = dict(hook.session.headers)
     with connected(settings) as cursor:
         for _ in range(LOOP_POSTS):
-            number = random.randrange(POSTS)  # noqa: S311 - as they choose it
+            number = random.randrange(LOOP_ROWS)  # noqa: S311 - as they choose it
             for table, source in SOURCES.items():
                 cursor.execute(f"SELECT * FROM {source} LIMIT {number}, 1")  # noqa: S608 - constants
                 row = dict(zip(cursor.column_names, cursor.fetchone(), strict=True))

@@ -17,7 +17,7 @@ NUMERIC = {"minimum": "ge", "maximum": "le"}
 SIMPLE: dict[str, tuple[Any, dict[str, str]]] = {
     "string": (str, {"minLength": "min_length", "maxLength": "max_length", "pattern": "pattern"}),
     "integer": (int, NUMERIC),
-    "number": (int | float, NUMERIC),
+    "number": (float, NUMERIC),
     "boolean": (bool, {}),
     "null": (None, {}),
 }

@@ -1,34 +1,18 @@
 """What a producer hands on: a small manifest, and beside it the id file that decides."""
 
 import gzip
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from pinflow.errors import ManifestError
-
 
 # one encoder: json.dumps makes a new one each time
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@dataclass(frozen=True)
-class Post:
-    """One frozen id and the moment that decides its window (ISO 8601 UTC)."""
-
-    ind: int
-    post_ts: str
-
-
-class Acknowledged(NamedTuple):
-    """One record as the broker acknowledged it."""
-
-    ind: int
-    post_ts: str
-    partition: int
-    offset: int
+Place = tuple[int, int, int]  # an acknowledged record: id, partition, offset
 
 
 @dataclass
@@ -74,31 +58,39 @@ class Manifest:
             ) from None
 
 
-def spans(records: Iterable[Acknowledged]) -> dict[str, Span]:
+def spans(places: Iterable[Place]) -> dict[str, Span]:
     """Return first and last offset and the last id, per partition."""
     found: dict[str, Span] = {}
-    for record in records:
-        span = found.get(str(record.partition))
+    for ind, partition, offset in places:
+        span = found.get(str(partition))
         if span is None:
-            found[str(record.partition)] = Span(record.offset, record.offset, record.ind)
+            found[str(partition)] = Span(offset, offset, ind)
         else:
-            span.first = min(span.first, record.offset)
-            if record.offset > span.last:
-                span.last, span.last_id = record.offset, record.ind
+            span.first = min(span.first, offset)
+            if offset > span.last:
+                span.last, span.last_id = offset, ind
     return dict(sorted(found.items(), key=lambda item: int(item[0])))
+
+
+def pack_ids(places: Iterable[Place], posts: Mapping[int, str]) -> bytes:
+    """Write an id file: ind, post_ts, partition and offset, ordered by place."""
+    in_order = sorted(places, key=lambda place: place[1:])
+    return _pack(
+        f'{{"ind":{ind},"post_ts":"{posts[ind]}","partition":{partition},"offset":{offset}}}'
+        for ind, partition, offset in in_order
+    )
 
 
 def pack(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Write rows as gzipped JSON lines, the same bytes for the same rows."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1, mtime=0) as file:
-        for row in rows:
-            file.write(_COMPACT(row).encode() + b"\n")
-    return buffer.getvalue()
+    return _pack(map(_COMPACT, rows))
+
+
+def _pack(lines: Iterable[str]) -> bytes:
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), compresslevel=1, mtime=0)
 
 
 def unpack(content: bytes) -> Iterator[dict[str, Any]]:
     """Read gzipped JSON lines."""
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        for line in file:
-            yield json.loads(line)
+    # as one array: a call a line costs three times as much
+    yield from json.loads(b"[" + b",".join(gzip.decompress(content).splitlines()) + b"]")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pinflow import paths
 from pinflow.errors import LakeError, SetupError, StatementError, WorkspaceError
+from pinflow.manifest import Place
 from pinflow.settings import TABLES, Schemas, Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -101,11 +102,11 @@ def check_sink() -> str:
     name = paths.topic(settings.user_id, PROBE)
     # 1.10 and thirty digits change when a converter parses and prints the value again
     value = b'{"probe":"%d","number":1.10,"digits":123456789012345678901234567890}' % time.time_ns()
-    places: list[tuple[int, int]] = []
-    writer = open_writer(settings, name, lambda _, p, o: places.append((p, o)))
+    places: list[Place] = []
+    writer = open_writer(settings, name, places.append)
     writer.send(0, value)
     writer.finish()
-    partition, offset = places[-1]
+    _, partition, offset = places[-1]
     prefix = paths.partition_prefix(name, partition)
     ends = time.monotonic() + _PROBE_SECONDS
     while time.monotonic() < ends:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from pinflow.manifest import Place
 from pinflow.settings import Settings
 
-Acknowledged = Callable[[int, int, int], None]
+Acknowledged = Callable[[Place], object]
 
 
 class Writer(Protocol):
-    """Sends keyed values and reports each acknowledgement as (ind, partition, offset)."""
+    """Sends keyed values and reports the place of each one acknowledged."""
 
     def send(self, ind: int, value: bytes) -> None:
         """Send one record with key = ind, at once or with others."""

@@ -91,7 +91,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def write(inds: list[int], value: bytes = b'{"ind":1,"n":1.10}') -> list[tuple[int, int, int]]:
     seen: list[tuple[int, int, int]] = []
-    writer = ApiWriter(ApiHook(), "u.pin", lambda *place: seen.append(place))
+    writer = ApiWriter(ApiHook(), "u.pin", seen.append)
     for ind in inds:
         writer.send(ind, value)
     writer.finish()

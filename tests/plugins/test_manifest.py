@@ -2,20 +2,17 @@ import pytest
 
 from pinflow import paths
 from pinflow.errors import ManifestError
-from pinflow.manifest import Acknowledged, Manifest, Span, pack, spans, unpack
+from pinflow.manifest import Manifest, Span, pack, pack_ids, spans, unpack
 from pinflow.window import Window
 
 WINDOW = Window.parse("2022-10-15T00:00:00Z", "2022-10-16T00:00:00Z")
 
 
 def test_spans_hold_first_and_last_offset_and_the_last_id_per_partition() -> None:
-    records = [
-        Acknowledged(7, "t", 1, 12),
-        Acknowledged(8, "t", 0, 3),
-        Acknowledged(9, "t", 1, 10),
-        Acknowledged(6, "t", 1, 11),
-    ]
-    assert spans(records) == {"0": Span(3, 3, 8), "1": Span(10, 12, 7)}
+    assert spans([(7, 1, 12), (8, 0, 3), (9, 1, 10), (6, 1, 11)]) == {
+        "0": Span(3, 3, 8),
+        "1": Span(10, 12, 7),
+    }
 
 
 def test_a_manifest_survives_json_and_leaves_absent_fields_out() -> None:
@@ -46,6 +43,15 @@ def test_packed_rows_are_the_same_bytes_each_time_and_read_back() -> None:
     assert pack(rows) == pack(rows)
     assert list(unpack(pack(rows))) == rows
     assert list(unpack(pack([]))) == []
+
+
+def test_an_id_file_is_ordered_by_place_and_says_when_each_post_was() -> None:
+    written = pack_ids([(7, 1, 12), (8, 0, 3), (7, 1, 2)], {7: "t7", 8: "t8"})
+    assert list(unpack(written)) == [
+        {"ind": 8, "post_ts": "t8", "partition": 0, "offset": 3},
+        {"ind": 7, "post_ts": "t7", "partition": 1, "offset": 2},
+        {"ind": 7, "post_ts": "t7", "partition": 1, "offset": 12},
+    ]
 
 
 def test_keys_are_padded_as_asked_and_parsed_at_any_width() -> None:

@@ -39,7 +39,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> KafkaHook:
 
 def test_every_acknowledgement_is_reported_with_its_place(kafka: KafkaHook) -> None:
     seen: list[tuple[int, int, int]] = []
-    writer = AcknowledgedWriter(kafka.producer(), "t", lambda *place: seen.append(place))
+    writer = AcknowledgedWriter(kafka.producer(), "t", seen.append)
     for ind in range(500):
         writer.send(ind, b"{}")
     writer.finish()
@@ -49,7 +49,7 @@ def test_every_acknowledgement_is_reported_with_its_place(kafka: KafkaHook) -> N
 
 def test_one_id_always_goes_to_one_partition(kafka: KafkaHook) -> None:
     seen: list[tuple[int, int, int]] = []
-    writer = AcknowledgedWriter(kafka.producer(), "t", lambda *place: seen.append(place))
+    writer = AcknowledgedWriter(kafka.producer(), "t", seen.append)
     for _ in range(3):
         writer.send(42, b"{}")
     writer.finish()

@@ -12,6 +12,7 @@ from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_ty
 
 from pinflow.errors import ApiError, KafkaDeliveryError, KafkaTopicError
 from pinflow.hooks.connection import DefinedConnection
+from pinflow.manifest import Place
 
 if TYPE_CHECKING:
     from requests import Response
@@ -33,7 +34,6 @@ _BUSY = 429
 _POSTERS = 2
 
 Record = tuple[int, bytes]  # id and value
-Place = tuple[int, int, int]  # id, partition and offset
 
 
 class UnavailableError(Exception):
@@ -132,12 +132,12 @@ def pause(state: RetryCallState) -> float:
 
 
 class ApiWriter:
-    """Sends keyed values in batches and reports each acknowledgement as (ind, partition, offset).
+    """Sends keyed values in batches and reports the place of each one acknowledged.
 
-    Batches are posted beside the caller, who reads on; acknowledgements are reported from the caller's thread.
+    Batches are posted beside the caller, who reads on; acknowledgements are reported in its thread.
     """
 
-    def __init__(self, hook: ApiHook, topic: str, acknowledged: Callable[[int, int, int], None]) -> None:
+    def __init__(self, hook: ApiHook, topic: str, acknowledged: Callable[[Place], object]) -> None:
         self.hook = hook
         self.topic = topic
         self.acknowledged = acknowledged
@@ -170,7 +170,7 @@ class ApiWriter:
         try:
             while len(self.under_way) > most:
                 for place in self.under_way.popleft().result():
-                    self.acknowledged(*place)
+                    self.acknowledged(place)
         except Exception:
             self.posters.shutdown(cancel_futures=True)
             raise

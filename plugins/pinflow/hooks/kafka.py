@@ -7,6 +7,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from pinflow.errors import KafkaDeliveryError, KafkaTopicError
 from pinflow.hooks.connection import DefinedConnection
+from pinflow.manifest import Place
 
 if TYPE_CHECKING:
     from confluent_kafka import Message, Producer
@@ -136,11 +137,9 @@ class KafkaHook(DefinedConnection, BaseHook):
 
 
 class AcknowledgedWriter:
-    """Sends keyed values and reports each acknowledgement as (ind, partition, offset)."""
+    """Sends keyed values and reports the place of each one acknowledged."""
 
-    def __init__(
-        self, producer: "Producer", topic: str, acknowledged: Callable[[int, int, int], None]
-    ) -> None:
+    def __init__(self, producer: "Producer", topic: str, acknowledged: Callable[[Place], object]) -> None:
         self.producer = producer
         self.topic = topic
         self.acknowledged = acknowledged
@@ -173,7 +172,7 @@ class AcknowledgedWriter:
         if error is not None:
             self.failures.append(f"row {(message.key() or b'?').decode()}: {error}")
         else:
-            self.acknowledged(int(message.key()), message.partition(), message.offset())
+            self.acknowledged((int(message.key()), message.partition(), message.offset()))
         if len(self.failures) > 100:
             self._fail()
 

@@ -12,7 +12,7 @@ from pinflow import paths
 from pinflow.errors import ManifestError
 from pinflow.hooks.lake import LakeHook
 from pinflow.hooks.source import KEY, SourceHook
-from pinflow.manifest import Acknowledged, Manifest, pack, spans, unpack
+from pinflow.manifest import Manifest, Place, pack_ids, spans, unpack
 from pinflow.settings import Settings, load_settings
 from pinflow.transport import open_writer
 from pinflow.window import Window
@@ -66,8 +66,7 @@ class MySqlToKafkaOperator(BaseOperator):
         posts = {post["ind"]: post["post_ts"] for post in unpack(lake.read(selected["posts"]))}
         acknowledged = self._send(settings, paths.topic(settings.user_id, self.table), posts)
         manifest = self._manifest(settings, context, acknowledged)
-        rows = (record._asdict() for record in sorted(acknowledged, key=lambda r: (r.partition, r.offset)))
-        lake.write(manifest.ids, pack(rows))
+        lake.write(manifest.ids, pack_ids(acknowledged, posts))
         self.log.info(
             "%s: %d posts selected, %d records acknowledged in `%s`, %d orphans (absent in this table); %s",
             self.table, manifest.selected, len(acknowledged), manifest.topic,
@@ -83,21 +82,17 @@ class MySqlToKafkaOperator(BaseOperator):
             )
         return self.selected
 
-    def _send(self, settings: Settings, topic: str, posts: dict[int, str]) -> list[Acknowledged]:
+    def _send(self, settings: Settings, topic: str, posts: dict[int, str]) -> list[Place]:
         # an id doubled in the source is sent twice; readers keep the last
-        records: list[Acknowledged] = []
-
-        def keep(ind: int, partition: int, offset: int) -> None:
-            records.append(Acknowledged(ind, posts[ind], partition, offset))
-
-        writer = open_writer(settings, topic, keep)
+        places: list[Place] = []
+        writer = open_writer(settings, topic, places.append)
         key = KEY[self.table]
         for row in SourceHook(settings.shift_days).rows(self.table, posts.keys()):
             writer.send(int(row[key]), wire(row))
         writer.finish()
-        return records
+        return places
 
-    def _manifest(self, settings: Settings, context: "Context", acknowledged: list[Acknowledged]) -> Manifest:
+    def _manifest(self, settings: Settings, context: "Context", acknowledged: list[Place]) -> Manifest:
         selected = self._selected()
         window = Window.parse(selected["window_start"], selected["window_end"])
         key = paths.manifest_key(self.table, window, selected["run"], context["ti"].try_number)
@@ -108,7 +103,7 @@ class MySqlToKafkaOperator(BaseOperator):
             window_end=selected["window_end"],
             run=selected["run"],
             selected=selected["count"],
-            count=len({record.ind for record in acknowledged}),
+            count=len({ind for ind, _, _ in acknowledged}),
             posts=selected["posts"],
             ids=f"s3://{settings.bucket}/{key}",
             partitions=spans(acknowledged),

@@ -96,5 +96,5 @@ def test_what_is_not_executed_is_refused_by_name(definition: Document, change: C
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Any) -> None:
     (tmp_path / "api.yaml").write_text("{")
     for name in ("api.yaml", "absent.yaml"):
-        with pytest.raises(StackError, match=rf"{name} cannot be read.*Repair: .*DEVSTACK_GATEWAY_FILE"):
+        with pytest.raises(StackError, match=rf"(?s){name} cannot be read.*Repair: .*DEVSTACK_GATEWAY_FILE"):
             document.read(tmp_path / name)

@@ -30,13 +30,14 @@ class Stack:
         self.settings = settings
         self.kafka = {"bootstrap.servers": kafka.bootstrap(settings)}
         self.topic = f"{settings.user_id}.pin"
-        AdminClient(self.kafka).create_topics([NewTopic(self.topic, 3)])[self.topic].result(15)
-        headers = {"x-api-key": settings.gateway_key, "content-type": JSON_RECORDS}
+        admin = AdminClient(self.kafka)
+        admin.create_topics([NewTopic(self.topic, 3)])[self.topic].result(15)
+        headers = {"x-api-key": settings.gateway_key}
         self.api = httpx.Client(headers=headers, timeout=60, trust_env=False)
         self.url = f"{invoke_url(settings)}/topics/{self.topic}"
 
     def post(self, body: bytes, url: str = "") -> httpx.Response:
-        return self.api.post(url or self.url, content=body)
+        return self.api.post(url or self.url, content=body, headers={"content-type": JSON_RECORDS})
 
     def kill(self, name: str) -> None:
         pid = {row.name: row.pid for row in supervise.status(self.settings)}[name]
@@ -50,7 +51,7 @@ class Stack:
             place = TopicPartition(self.topic, partition, 0)
             _, high = consumer.get_watermark_offsets(place, timeout=15)
             consumer.assign([place])
-            while consumer.position([place])[0].offset < high:
+            while high and consumer.position([place])[0].offset < high:
                 for message in consumer.consume(1000, timeout=0.2):
                     assert message.error() is None
                     found[partition, message.offset()] = message.value()

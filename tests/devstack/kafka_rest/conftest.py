@@ -16,9 +16,16 @@ Arrived = Callable[[dict[str, Any]], tuple[bytes | None, bytes | None]]
 Post = Callable[..., Any]
 
 
+class MockLog(Log):
+    """A log over mock brokers, which know no configurations."""
+
+    def _configs(self, topic: str) -> dict[str, str]:
+        return {"cleanup.policy": "delete"}
+
+
 @pytest.fixture(scope="package")
 def log() -> Log:
-    log = Log({"test.mock.num.brokers": 1})
+    log = MockLog({"test.mock.num.brokers": 1})
     log._producer.list_topics(TOPIC, timeout=10)  # mock brokers make a topic that is asked for by name
     return log
 
@@ -45,7 +52,8 @@ def post(client: TestClient) -> Post:
 def arrived(log: Log) -> Iterator[Arrived]:
     """Return key and value of the record at an acknowledged place."""
     broker = next(iter(log._producer.list_topics(timeout=10).brokers.values()))
-    consumer = Consumer({"bootstrap.servers": f"{broker.host}:{broker.port}", "group.id": "test"})
+    address = f"{broker.host}:{broker.port}"
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "test", "fetch.wait.max.ms": 10})
     partitions = log._producer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
     consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in partitions])
     found: dict[tuple[int, int], tuple[bytes | None, bytes | None]] = {}
