@@ -30,7 +30,8 @@ SETTINGS = {
     "acks": "all",
     "partitioner": "murmur2_random",
     "compression.type": "lz4",
-    "linger.ms": 2,
+    # a request brings its batch: waiting for more would only put off its answer
+    "linger.ms": 0,
     "delivery.timeout.ms": DELIVERY_SECONDS * 1000,
     "queue.buffering.max.messages": 200_000,
     "reconnect.backoff.max.ms": 1000,

@@ -26,7 +26,8 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 35
 _TRIES = 6
 _LONGEST_PAUSE = 60.0
-_RETRIABLE_RECORD = 2
+# 50003 is what the proxies of today put there, whatever their documentation says
+_RETRIABLE_RECORD = (2, 50003)
 _NO_TOPIC = 40401
 _TOO_LARGE = 413
 _BUSY = 429
@@ -207,7 +208,7 @@ class ApiWriter:
         for record, answer in zip(records, self.hook.produce(self.topic, records), strict=True):
             if not answer.get("error_code"):
                 places.append((record[0], answer["partition"], answer["offset"]))
-            elif answer["error_code"] == _RETRIABLE_RECORD:
+            elif answer["error_code"] in _RETRIABLE_RECORD:
                 again.append(record)
             else:
                 raise KafkaDeliveryError(

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from devstack.kafka_rest.app import JSON_RECORDS, create_app
+from devstack.kafka_rest.batch import failed
 from devstack.kafka_rest.log import Log
-from tests.devstack.kafka_rest.conftest import TOPIC, Arrived, Post
+from tests.devstack.kafka_rest.conftest import TOPIC, Arrived, MockLog, Post
 from tests.devstack.kafka_rest.test_envelope import TEXTS
 
 FEW = settings(
@@ -122,6 +124,31 @@ def test_other_paths_and_methods_name_what_there_is(client: TestClient) -> None:
 def test_topics_are_listed(client: TestClient) -> None:
     assert client.get("/topics").json() == [TOPIC]
     assert client.get("/topics/absent").json()["error_code"] == 40401
+
+
+@pytest.mark.parametrize(
+    ("code", "error_code"),
+    [
+        (KafkaError._MSG_TIMED_OUT, 2),
+        (KafkaError.NOT_ENOUGH_REPLICAS, 2),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, 2),
+        (KafkaError.MSG_SIZE_TOO_LARGE, 1),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, 1),
+        (KafkaError._UNKNOWN_PARTITION, 1),
+    ],
+)
+def test_an_error_of_a_record_says_whether_sending_again_can_help(code: int, error_code: int) -> None:
+    result = failed(KafkaError(code))
+    assert (result.partition, result.offset, result.error_code) == (None, None, error_code)
+
+
+def test_more_records_than_the_producer_queues_are_waited_for() -> None:
+    log = MockLog({"test.mock.num.brokers": 1, "queue.buffering.max.messages": 10})
+    log._producer.list_topics(TOPIC, timeout=10)
+    with TestClient(create_app(log)) as client:
+        body = msgspec.json.encode({"records": [{"value": number} for number in range(60)]})
+        answer = client.post(f"/topics/{TOPIC}", content=body, headers={"content-type": JSON_RECORDS})
+    assert {place["error_code"] for place in answer.json()["offsets"]} == {None}
 
 
 class SilentLog(Log):
