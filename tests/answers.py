@@ -105,7 +105,7 @@ def follower_number(value: Any) -> int | None:
         return None
     found = FOLLOWERS.fullmatch(plain)
     number = Decimal(found[1]) * FACTORS[found[2]] if found else Decimal("0.5")
-    if number != int(number):
+    if number != int(number) or number >= 2**63:
         raise UnreadableError(f"{value!r} is no number of followers")
     return int(number)
 
