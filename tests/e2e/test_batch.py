@@ -67,8 +67,12 @@ def test_the_answers_equal_the_independent_check(stack: Stack) -> None:
     assert_answers_equal_the_independent_check(stack, LOADED)
 
 
-def test_a_backfilled_day_inside_the_year_changes_nothing(stack: Stack) -> None:
+def test_a_backfilled_day_inside_the_year_changes_nothing_also_by_the_other_transport(
+    stack: Stack, variable: dict[str, Any]
+) -> None:
     before = {table: stack.checksum(table) for table in EVERYTHING}
+    assert variable["transport"] == "api"
+    stack.api.set_variable("pinflow", json.dumps({**variable, "transport": "direct"}))
     stack.backfill("2022-12-15", "2022-12-15")
     assert {table: stack.checksum(table) for table in EVERYTHING} == before
 
