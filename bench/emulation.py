@@ -5,6 +5,8 @@ import os
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import batched
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +22,7 @@ from devstack.s3proxy import create_bucket
 from devstack.source import seed
 from devstack.source.load import connected
 from pinflow import paths
-from pinflow.hooks.api import RECORDS_PER_BATCH, ApiHook
+from pinflow.hooks.api import POSTERS, RECORDS_PER_BATCH, ApiHook
 from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
 from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator, wire
 from pinflow.operators.select_posts import SelectPostsOperator
@@ -122,12 +124,16 @@ def _batches(ready: Ready) -> dict[str, list[bytes]]:
 
 
 def _post(settings: Settings, batches: dict[str, list[bytes]]) -> int:
-    """Post ready-made batches over one connection and look at nothing but the status."""
+    """Post ready-made batches from as many threads as the operator and look at nothing but the status."""
     hook = ApiHook()
-    for table, bodies in batches.items():
+
+    def post(table: str, body: bytes) -> None:
         url = f"{hook.url}/topics/{paths.topic(settings.user_id, table)}"
-        for body in bodies:
-            hook.session.post(url, body, timeout=60).raise_for_status()
+        hook.session.post(url, body, timeout=60).raise_for_status()
+
+    with ThreadPoolExecutor(POSTERS) as posters:
+        for table, bodies in batches.items():
+            list(posters.map(partial(post, table), bodies))
     return POSTS
 
 

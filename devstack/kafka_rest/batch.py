@@ -57,7 +57,9 @@ class Batch:
 
     def settle(self, place: int, error: Any, message: Any) -> None:
         """Keep an acknowledgement, or why there is none."""
-        if error is None:
+        if error is None and message.offset() is None:  # persisted by an earlier attempt: where, nobody knows
+            self.results[place] = Result(None, None, RETRIABLE, "The record's offset is not known.")
+        elif error is None:
             self.results[place] = Result(message.partition(), message.offset())
         else:
             self.results[place] = failed(error)

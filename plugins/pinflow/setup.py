@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from contextlib import closing
 from typing import Any
 
 from pinflow import paths
@@ -103,9 +104,9 @@ def check_sink() -> str:
     # 1.10 and thirty digits change when a converter parses and prints the value again
     value = b'{"probe":"%d","number":1.10,"digits":123456789012345678901234567890}' % time.time_ns()
     places: list[Place] = []
-    writer = open_writer(settings, name, places.append)
-    writer.send(0, value)
-    writer.finish()
+    with closing(open_writer(settings, name, places.append)) as writer:
+        writer.send(0, value)
+        writer.finish()
     _, partition, offset = places[-1]
     prefix = paths.partition_prefix(name, partition)
     ends = time.monotonic() + _PROBE_SECONDS

@@ -18,6 +18,9 @@ class Writer(Protocol):
     def finish(self) -> None:
         """Wait until every record is acknowledged; raises KafkaDeliveryError when one is not."""
 
+    def close(self) -> None:
+        """Give up what is left; nothing after `finish`."""
+
 
 def open_writer(settings: Settings, topic: str, acknowledged: Acknowledged) -> Writer:
     """Return a writer to a topic by the setting `transport`; raises KafkaTopicError when it is missing."""

@@ -266,8 +266,18 @@ def test_a_list_of_columns_orders_the_values(tmp_path: Path) -> None:
     ]
 
 
+def test_values_without_any_order_of_columns_are_refused(tmp_path: Path) -> None:
+    users(tmp_path, "sql", "INSERT INTO user_data VALUES (1, 'a', 'b', 1, NULL);")
+    with pytest.raises(StackError, match="a CREATE TABLE before it, or a list of columns"):
+        list(Dump(tmp_path).chunks())
+
+
 def test_texts_are_unescaped_as_mysql_does(tmp_path: Path) -> None:
-    users(tmp_path, "sql", r"""INSERT INTO user_data VALUES (1, '\0\Z\b\v\a\%\_\\\'', "a""b'\"", 1, NULL);""")
+    users(
+        tmp_path,
+        "sql",
+        r"""INSERT INTO user_data (ind, first_name, last_name, age, date_joined) VALUES (1, '\0\Z\b\v\a\%\_\\\'', "a""b'\"", 1, NULL);""",
+    )
     assert contents(tmp_path)[2] == [(1, "\0\x1a\bva\\%\\_\\'", 'a"b\'"', 1, None)]
 
 
@@ -286,7 +296,8 @@ def test_statements_longer_than_a_part_are_read_whole(
     monkeypatch.setattr(sql_rows, "PART", 50)
     rows = [(n, "raw;\n" * n, "';\n", None, None) for n in range(40)]
     text = "".join(
-        f"INSERT INTO user_data VALUES ({n},'{'raw;' + chr(10)}',0x41,NULL,NULL);\n" for n in range(40)
+        f"INSERT INTO user_data (ind, first_name, last_name, age, date_joined) VALUES ({n},'{'raw;' + chr(10)}',0x41,NULL,NULL);\n"
+        for n in range(40)
     )
     users(tmp_path, "sql", text)
     assert contents(tmp_path)[2] == [(n, "raw;\n", "A", None, None) for n in range(40)]

@@ -84,7 +84,11 @@ def test_what_mysql_itself_writes_is_read_alike(settings: Settings, tmp_path: Pa
         columns = "ind, QUOTE(first_name), QUOTE(last_name), QUOTE(age), QUOTE(date_joined)"
         cursor.execute(f"SELECT CONCAT('(', CONCAT_WS(',', {columns}), ')') FROM user_data ORDER BY ind")
         values = ",\n".join(text if isinstance(text, str) else text.decode() for (text,) in cursor.fetchall())
-    (folder / "user_data.sql").write_text(f"INSERT INTO user_data VALUES {values};\n", "utf-8", newline="")
+    (folder / "user_data.sql").write_text(
+        f"INSERT INTO user_data (ind, first_name, last_name, age, date_joined) VALUES {values};\n",
+        "utf-8",
+        newline="",
+    )
     load_dump(settings, str(folder))
     assert contents(settings) == rows
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -96,11 +97,13 @@ def pid_of(settings: Settings, name: str) -> int:
 
 def at_the_third_batch(monkeypatch: pytest.MonkeyPatch, happens: Any) -> list[int]:
     """Let something happen right before the third batch is posted; return the sizes of all batches."""
-    produce, sizes = ApiHook.produce, list[int]()
+    produce, sizes, lock = ApiHook.produce, list[int](), threading.Lock()
 
     def wrapped(hook: ApiHook, name: str, records: list[Record]) -> list[dict[str, Any]]:
-        sizes.append(len(records))
-        if len(sizes) == 3:
+        with lock:
+            sizes.append(len(records))
+            third = len(sizes) == 3
+        if third:
             happens()
         return produce(hook, name, records)
 
@@ -132,22 +135,17 @@ def test_a_service_killed_between_batches_loses_nothing(
 def test_an_answer_that_comes_too_late_doubles_records_and_loses_none(
     stack: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patience = api._READ_SECONDS
-    produce = ApiHook.produce
+    late: list[int] = []
+    produce, lock = ApiHook.produce, threading.Lock()
 
-    def hasty() -> None:
-        monkeypatch.setattr(api, "_READ_SECONDS", 0.001)
+    def impatient(hook: ApiHook, name: str, records: list[Record]) -> list[dict[str, Any]]:
+        answer = produce(hook, name, records)
+        with lock:
+            late.append(len(records))
+            lost = len(late) == 3
+        if lost:
+            raise api.UnavailableError("the answer came too late")
+        return answer
 
-    sizes = at_the_third_batch(monkeypatch, hasty)
-    wrapped = ApiHook.produce
-
-    def once(hook: ApiHook, name: str, records: list[Record]) -> list[dict[str, Any]]:
-        try:
-            return wrapped(hook, name, records)
-        finally:
-            monkeypatch.setattr(api, "_READ_SECONDS", patience)
-
-    assert produce is not wrapped
-    monkeypatch.setattr(ApiHook, "produce", once)
-    doubled = assert_each_post_is_where_it_was_acknowledged(topic, emulate())
-    assert doubled >= sizes[2] == api.RECORDS_PER_BATCH
+    monkeypatch.setattr(ApiHook, "produce", impatient)
+    assert assert_each_post_is_where_it_was_acknowledged(topic, emulate()) == late[2]

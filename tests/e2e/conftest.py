@@ -6,7 +6,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -111,6 +111,20 @@ class Stack:
         """Tell whether a task has started its Databricks run and not ended."""
         alive = self.task(dag_id, run_id, task_id).state in ("running", "deferred")
         return alive and self.api.xcom(dag_id, run_id, task_id, "run_id") is not None
+
+    def until(self, run_id: str, reached: Callable[[], bool], seconds: int = 300) -> None:
+        """Wait for something in a run of the batch DAG that must not end before."""
+        ends = time.monotonic() + seconds
+        while not reached():
+            assert not self.api.run(BATCH, run_id).ended, self.failures(BATCH, run_id)
+            assert time.monotonic() < ends, run_id
+            time.sleep(0.1)
+
+    def pid(self, service: str) -> int:
+        """Return the process of a service that runs."""
+        found = next(row.pid for row in supervise.status(self.settings) if row.name == service)
+        assert found, f"{service} does not run"
+        return found
 
     def failures(self, dag_id: str, run_id: str) -> str:
         """Return the end of each failed task's log."""

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -63,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         status, answer, headers = self.api.answer(body)
         content = json.dumps(answer).encode()
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
@@ -85,7 +86,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses the writer would have made."""
     seen: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", seen.append)
+    monkeypatch.setattr(api, "_sleep", lambda _, seconds: seen.append(seconds))
     return seen
 
 
@@ -102,7 +103,7 @@ def test_rows_go_in_batches_over_one_connection_with_the_key_and_their_bytes(ser
     seen = write(list(range(1_200)))
     assert [ind for ind, _, _ in seen] == list(range(1_200))
     assert sorted(len(keys) for keys in server.sent()) == [200, 500, 500]
-    assert len(server.connections) <= api._POSTERS
+    assert len(server.connections) <= api.POSTERS
     server.bodies.sort()
     assert server.bodies[0].startswith(b'{"records":[{"key":0,"value":{"ind":1,"n":1.10}},')
     assert server.headers[0]["x-api-key"] == KEY
@@ -130,6 +131,79 @@ def test_a_record_that_cannot_be_sent_names_its_row(server: Api, pauses: list[fl
     with pytest.raises(KafkaDeliveryError, match=r"Row 2 of .*Repair: .*max\.message\.bytes"):
         write([1, 2])
     assert not pauses
+
+
+def test_the_later_row_of_a_doubled_id_stands_behind_the_earlier_one(server: Api) -> None:
+    seen = write([1, 2, 1, 3, 1])
+    assert server.sent() == [[1, 2], [1, 3], [1]]
+    assert [ind for ind, _, _ in seen] == [1, 2, 1, 3, 1]
+
+
+def test_a_record_without_an_offset_is_sent_again(server: Api, pauses: list[float]) -> None:
+    server.script = [(200, {"offsets": [{"partition": 0, "offset": None, "error_code": None}]}, {})]
+    assert write([1]) == [(1, 0, 0)]
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(server: Api, pauses: list[float]) -> None:
+    server.script = [(200, {"offsets": []}, {"Content-Length": "9999", "Connection": "close"})]
+    assert write([1]) == [(1, 0, 0)]
+    assert len(server.bodies) == 2
+
+
+@pytest.mark.parametrize("asked", [7, 120])
+def test_a_pause_that_is_asked_for_is_kept_with_jitter_on_top(
+    server: Api, pauses: list[float], asked: int
+) -> None:
+    server.script = [(429, {"message": "later"}, {"Retry-After": str(asked)})]
+    write([1])
+    assert asked < pauses[0] <= asked + 1
+
+
+def test_a_pause_may_be_a_date_and_is_bounded(server: Api, pauses: list[float]) -> None:
+    server.script = [
+        (503, {}, {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}),
+        (503, {}, {"Retry-After": "soon"}),
+    ]
+    write([1])
+    assert 300 < pauses[0] <= 301
+    assert pauses[1] <= 2
+
+
+def test_a_closed_writer_stops_trying(server: Api) -> None:
+    server.script = [(503, {}, {"Retry-After": "300"})] * 9
+    writer = ApiWriter(ApiHook(), "u.pin", print)
+    writer.send(1, b"{}")
+    writer._post_batch()
+    while not server.bodies:
+        time.sleep(0.01)
+    writer.close()
+    with pytest.raises(KafkaDeliveryError):
+        writer.under_way[0].result(5)
+
+
+@pytest.mark.parametrize(
+    ("conn", "url"),
+    [
+        ({"host": "https://x.example/dev/"}, "https://x.example/dev"),
+        ({"host": "x.example/dev"}, "https://x.example/dev"),
+        ({"host": "x.example", "schema": "http", "port": 8080}, "http://x.example:8080"),
+        ({"host": "x.example", "schema": "dev"}, "https://x.example"),
+    ],
+)
+def test_the_invoke_url_is_read_from_the_connection(
+    conn: dict[str, Any], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_API", json.dumps({"conn_type": "http", **conn}))
+    assert ApiHook().url == url
+
+
+def test_a_key_that_no_header_can_hold_names_the_connection(
+    server: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = {"conn_type": "http", "host": server.url, "password": "a key\n"}
+    monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_API", json.dumps(conn))
+    with pytest.raises(ApiError, match=r"Nothing can be sent.*InvalidHeader.*Repair: .*`pinterest_api`"):
+        write([1])
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

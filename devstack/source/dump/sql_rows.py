@@ -64,7 +64,7 @@ class Statement:
 
 def rows(path: Path, table: Table, faults: Faults) -> Iterator[Record]:
     """Yield the rows; what cannot be read is added to the faults."""
-    order: Sequence[str] = table.names
+    order: Sequence[str] = ()
     for statement in _statements(path):
         first, verb = statement.tokens[0], statement.verb
         try:
@@ -161,6 +161,8 @@ def _insert(
     if opening < len(head):
         order = [token.text for token in head[opening + 1 : -1] if token.token_type is not TokenType.COMMA]
         faults.names(table, file, statement.line(head[opening]), order)
+    if not order:
+        raise statement.unreadable(tokens[0], "a CREATE TABLE before it, or a list of columns in it")
     line, seen = statement.begun, 0
     for first, values, last in _tuples(statement, at + 1):
         line, seen = line + statement.text.count("\n", seen, first.start), first.start

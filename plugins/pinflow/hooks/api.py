@@ -5,10 +5,18 @@ import random
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
-from tenacity import RetryCallState, RetryError, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import (
+    RetryCallState,
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_when_event_set,
+)
 
 from pinflow.errors import ApiError, KafkaDeliveryError, KafkaTopicError
 from pinflow.hooks.connection import DefinedConnection
@@ -25,14 +33,14 @@ BYTES_PER_BATCH = 4_000_000
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 35
 _TRIES = 6
-_LONGEST_PAUSE = 60.0
-# 50003 is what the proxies of today put there, whatever their documentation says
-_RETRIABLE_RECORD = (2, 50003)
+_LONGEST_PAUSE = 300.0
+# today's proxies put 50003 there, whatever their documentation says; None: written, its place unknown
+_RETRIABLE_RECORD = (2, 50003, None)
 _NO_TOPIC = 40401
 _TOO_LARGE = 413
 _BUSY = 429
 
-_POSTERS = 2
+POSTERS = 2
 
 Record = tuple[int, bytes]  # id and value
 
@@ -54,8 +62,7 @@ class ApiHook(DefinedConnection, BaseHook):
         super().__init__()
         self.api_conn_id = api_conn_id
         conn = self.get_connection(api_conn_id)
-        host = (conn.host or "").rstrip("/")
-        self.url = host if "://" in host else f"{conn.schema or 'https'}://{host}"
+        self.url = _url(conn)
         self.session = Session()
         self.session.headers.update({"x-api-key": conn.password or "", "Content-Type": CONTENT_TYPE})
 
@@ -73,8 +80,18 @@ class ApiHook(DefinedConnection, BaseHook):
                 data=b'{"records":[' + body + b"]}",
                 timeout=(_CONNECT_SECONDS, _READ_SECONDS),
             )
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        ) as error:
             raise UnavailableError(f"no answer: {error}") from error
+        except requests.RequestException as error:
+            raise ApiError(
+                f"Nothing can be sent to {self.url}: {type(error).__name__}.",  # its text may hold the key
+                f"correct host (invoke URL) and password (API key) of the connection `{self.api_conn_id}`.",
+                0,
+            ) from error
         if not response.ok:
             raise self._refused(response, topic, len(body))
         offsets = _json(response).get("offsets")
@@ -105,6 +122,15 @@ class ApiHook(DefinedConnection, BaseHook):
         )
 
 
+def _url(conn: Any) -> str:
+    """Return the invoke URL: the host as it stands when it names a scheme, else made of the fields."""
+    host = (conn.host or "").rstrip("/")
+    if "://" in host:
+        return str(host)
+    scheme = conn.schema if conn.schema in ("http", "https") else "https"
+    return f"{scheme}://{host}" + (f":{conn.port}" if conn.port else "")
+
+
 def _json(response: "Response") -> dict[str, Any]:
     try:
         answer = json.loads(response.content)
@@ -125,11 +151,15 @@ def _retry_after(response: "Response") -> float:
 
 
 def pause(state: RetryCallState) -> float:
-    """Return how long to wait before the next try: doubled each time, with jitter, at least as asked for."""
+    """Return how long to wait: what was asked for, and a time with jitter that doubles each try."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.pause if isinstance(error, UnavailableError) else 0.0
-    most = min(_LONGEST_PAUSE, 0.5 * 2**state.attempt_number)
-    return min(_LONGEST_PAUSE, asked + random.uniform(most / 2, most))  # noqa: S311 - jitter
+    most = 0.5 * 2**state.attempt_number
+    return min(_LONGEST_PAUSE, asked) + random.uniform(most / 2, most)  # noqa: S311 - jitter
+
+
+def _sleep(closed: Event, seconds: float) -> None:
+    closed.wait(seconds)
 
 
 class ApiWriter:
@@ -144,13 +174,18 @@ class ApiWriter:
         self.acknowledged = acknowledged
         self.batch: list[Record] = []
         self.size = 0
-        self.posters = ThreadPoolExecutor(_POSTERS)
+        self.posters = ThreadPoolExecutor(POSTERS)
         self.under_way: deque[Future[list[Place]]] = deque()
+        self.unsettled: set[int] = set()
+        self.closed = Event()
 
     def send(self, ind: int, value: bytes) -> None:
         """Add one record with key = ind; posts when a batch is full."""
         if self.batch and (len(self.batch) >= RECORDS_PER_BATCH or self.size + len(value) > BYTES_PER_BATCH):
             self._post_batch()
+        if ind in self.unsettled:  # the later row of a doubled id must come to stand behind the earlier one
+            self.finish()
+        self.unsettled.add(ind)
         self.batch.append((ind, value))
         self.size += len(value)
 
@@ -158,29 +193,33 @@ class ApiWriter:
         """Post what is left and wait; raises KafkaDeliveryError, KafkaTopicError or ApiError."""
         self._post_batch()
         self._settle(0)
-        self.posters.shutdown()
+
+    def close(self) -> None:
+        """Stop posting what is left, and do not wait for it."""
+        self.closed.set()
+        self.posters.shutdown(wait=False, cancel_futures=True)
 
     def _post_batch(self) -> None:
         records, self.batch, self.size = self.batch, [], 0
         if records:
             self.under_way.append(self.posters.submit(self._deliver, records))
-            self._settle(2 * _POSTERS)
+            self._settle(2 * POSTERS)
 
     def _settle(self, most: int) -> None:
         """Report finished batches until at most so many are under way."""
-        try:
-            while len(self.under_way) > most:
-                for place in self.under_way.popleft().result():
-                    self.acknowledged(place)
-        except Exception:
-            self.posters.shutdown(cancel_futures=True)
-            raise
+        while len(self.under_way) > most:
+            for place in self.under_way.popleft().result():
+                self.unsettled.discard(place[0])
+                self.acknowledged(place)
 
     def _deliver(self, records: list[Record]) -> list[Place]:
         """Post until each record is acknowledged; what failed goes again alone, a bounded number of times."""
         left, places = records, list[Place]()
         retrying = Retrying(
-            retry=retry_if_exception_type(UnavailableError), stop=stop_after_attempt(_TRIES), wait=pause
+            retry=retry_if_exception_type(UnavailableError),
+            stop=stop_after_attempt(_TRIES) | stop_when_event_set(self.closed),
+            wait=pause,
+            sleep=lambda seconds: _sleep(self.closed, seconds),
         )
         try:
             for attempt in retrying:
@@ -206,9 +245,9 @@ class ApiWriter:
         """Post once, note where records were placed, return those to send again."""
         again = []
         for record, answer in zip(records, self.hook.produce(self.topic, records), strict=True):
-            if not answer.get("error_code"):
+            if not answer.get("error_code") and answer.get("offset") is not None:
                 places.append((record[0], answer["partition"], answer["offset"]))
-            elif answer["error_code"] in _RETRIABLE_RECORD:
+            elif answer.get("error_code") in _RETRIABLE_RECORD:
                 again.append(record)
             else:
                 raise KafkaDeliveryError(

@@ -169,12 +169,18 @@ class AcknowledgedWriter:
         self.producer.poll(0)
 
     def _delivered(self, error: Any, message: "Message") -> None:
+        if error is None and message.offset() is None:
+            error = "it was written, and its offset is not known"
         if error is not None:
             self.failures.append(f"row {(message.key() or b'?').decode()}: {error}")
         else:
             self.acknowledged((int(message.key()), message.partition(), message.offset()))
         if len(self.failures) > 100:
             self._fail()
+
+    def close(self) -> None:
+        """Drop what is still queued."""
+        self.producer.purge()
 
     def finish(self) -> None:
         """Wait for every acknowledgement; raises KafkaDeliveryError with counts when one is missing."""

@@ -82,7 +82,8 @@ class SourceHook(DefinedConnection, MySqlHook):
             "charset": extra.get("charset", "utf8mb4"),
         }
         tls = {k: v for k, v in extra.items() if k.startswith("ssl")}
-        start = "SET time_zone = '+00:00'"
+        # rows are read as fast as they are sent on, which a busy log can hold up for minutes
+        start = "SET time_zone = '+00:00', net_write_timeout = 1800"
         if extra.get("client", "mysqlclient") == "mysql-connector-python":
             import mysql.connector
 
@@ -144,7 +145,7 @@ class SourceHook(DefinedConnection, MySqlHook):
         """Return the newest post's timestamp (naive UTC), None for an empty source."""
         row = next(self.stream(_statement("newest_post")), None)
         newest = next(iter(row.values())) if row else None
-        return newest and newest + self.shift
+        return newest and min(newest, datetime.max - self.shift) + self.shift
 
     def posts(self, window: Window) -> Iterator[dict[str, Any]]:
         """Yield `ind` and `post_ts` of the window's posts, read in one statement and so one snapshot."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -85,11 +86,11 @@ class MySqlToKafkaOperator(BaseOperator):
     def _send(self, settings: Settings, topic: str, posts: dict[int, str]) -> list[Place]:
         # an id doubled in the source is sent twice; readers keep the last
         places: list[Place] = []
-        writer = open_writer(settings, topic, places.append)
         key = KEY[self.table]
-        for row in SourceHook(settings.shift_days).rows(self.table, posts.keys()):
-            writer.send(int(row[key]), wire(row))
-        writer.finish()
+        with closing(open_writer(settings, topic, places.append)) as writer:
+            for row in SourceHook(settings.shift_days).rows(self.table, posts.keys()):
+                writer.send(int(row[key]), wire(row))
+            writer.finish()
         return places
 
     def _manifest(self, settings: Settings, context: "Context", acknowledged: list[Place]) -> Manifest:

@@ -43,9 +43,9 @@ def test_an_answer_comes_back_unchanged(client: TestClient) -> None:
     assert "x-amzn-requestid" in answer.headers
 
 
-@pytest.mark.parametrize("path", ["a%2Fb", "%ff%00", "a/../b", "a//b/", "%7Bproxy%7D", ";a=b", "a+b"])
+@pytest.mark.parametrize("path", ["a%2Fb", "%ff%00", "a%2e%2e/b", "a//b/", "%7Bproxy%7D", ";a=b", "a+b"])
 def test_a_path_goes_through_as_it_was_written(client: TestClient, path: str) -> None:
-    assert client.get(f"/dev/x/{path}").json()["path"].startswith("/x/" if ".." not in path else "/")
+    assert client.get(f"/dev/x/{path}").json()["path"] == f"/x/{path}"
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "é"])
