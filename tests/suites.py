@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryFile
 
 REPO = Path(__file__).resolve().parent.parent
 VENV = os.environ.get("DEVSTACK_VENV_DIR") or ".venv"
@@ -12,29 +14,46 @@ AIRFLOW = [f"{VENV}/airflow/bin/python", "-m", "pytest", "tests", "--ignore=test
 SPARK = [f"{VENV}/spark/bin/python", "-m", "pytest", "tests/include"]
 FAST = ["-m", "not stack and not e2e", "-n", "2"]
 NO_SERVICES = ["-m", "not stack and not e2e"]  # the Spark tests share one server, so one process
-STACK = [*AIRFLOW, "-m", "stack and not e2e"]
+STACK = [*AIRFLOW, "-m", "stack and not e2e", "--durations=10"]
 E2E = [*AIRFLOW, "-m", "e2e", "--durations=10"]
+# steps one after the other; the parts of a step run side by side
+UNITS = [[*AIRFLOW, *FAST], [*SPARK, *NO_SERVICES]]
 SUITES = {
-    "fast": [[*AIRFLOW, *FAST], [*SPARK, *NO_SERVICES]],
-    "spark": [SPARK],
-    "stack": [STACK],
-    "e2e": [E2E],
-    "all": [[*AIRFLOW, *FAST], SPARK, STACK, E2E],
+    "fast": [UNITS],
+    "spark": [[SPARK]],
+    "stack": [[STACK]],
+    "e2e": [[E2E]],
+    "all": [UNITS, [STACK], [E2E]],
 }
 
 
 def main(name: str) -> int:
-    """Run the parts of a suite one after the other and print what each came to."""
+    """Run a suite's steps, all of them, and print what each part came to."""
     if name not in SUITES:
         sys.exit(f"error: there is no suite {name}. Repair: SUITE={'|'.join(SUITES)}.")
-    results = []
-    for command in SUITES[name]:
-        print(f"\n$ {' '.join(command)}", flush=True)
-        begun = time.monotonic()
-        passed = subprocess.run(command, cwd=REPO, check=False).returncode == 0
-        results.append(passed)
-        print(f"{'passed' if passed else 'FAILED'} after {time.monotonic() - begun:.0f} s", flush=True)
-    return 0 if all(results) else 1
+    return 0 if all([together(parts) for parts in SUITES[name]]) else 1
+
+
+def together(parts: list[list[str]]) -> bool:
+    """Run parts side by side; the first one's output is shown as it comes, the others' when they have ended."""
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        files = [None, *(stack.enter_context(TemporaryFile()) for _ in parts[1:])]
+        print("\n" + "\n".join(f"$ {' '.join(command)}" for command in parts), flush=True)
+        running = [
+            subprocess.Popen(command, cwd=REPO, stdout=file, stderr=file and subprocess.STDOUT)
+            for command, file in zip(parts, files, strict=True)
+        ]
+        results = []
+        for command, file, process in zip(parts, files, running, strict=True):
+            results.append(process.wait() == 0)
+            if file:
+                file.seek(0)
+                print(f"\n$ {' '.join(command)}\n{file.read().decode(errors='replace')}")
+            print(
+                f"{'passed' if results[-1] else 'FAILED'} after {time.monotonic() - begun:.0f} s", flush=True
+            )
+    return all(results)
 
 
 if __name__ == "__main__":
