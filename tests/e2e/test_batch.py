@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -165,10 +164,6 @@ def test_a_foreign_writer_changes_nothing_but_is_counted_and_warned_of(stack: St
     )
     assert {row["source_table"] for row in warned} == set(TABLES)
     assert "foreign_doubles" in stack.log(BATCH, run_id, "audit")
-    # without the foreign writer the same day is clean again
-    stack.backfill(day, day)
-    ledger = stack.assert_ledger_holds(day, end)
-    assert all(ledger[t]["foreign_doubles"] == 0 == ledger[t]["quarantined"] for t in TABLES)
 
 
 def test_a_window_of_garbage_is_green_all_in_quarantine_and_warned_of(stack: Stack) -> None:
@@ -207,66 +202,57 @@ def test_a_window_of_garbage_is_green_all_in_quarantine_and_warned_of(stack: Sta
             *(f"DROP TABLE {name}" for name in ("pinterest_data", "geolocation_data", "user_data")),
             "RENAME TABLE kept_pin TO pinterest_data, kept_geo TO geolocation_data, kept_user TO user_data",
         )
-    stack.backfill(day, day)
-    ledger = stack.assert_ledger_holds(day, end)
-    assert all(ledger[table]["quarantined"] == 0 for table in TABLES)
 
 
-def fails_then_runs(
-    stack: Stack, task_id: str, words: list[str], spoil: Callable[[], None], repair: Callable[[], None]
+def test_without_the_foreign_writer_and_with_good_rows_both_days_are_clean(stack: Stack) -> None:
+    stack.backfill("2022-12-27", "2022-12-28")
+    ledger = stack.assert_ledger_holds("2022-12-27", "2022-12-29")
+    assert all(ledger[table]["foreign_doubles"] == 0 == ledger[table]["quarantined"] for table in TABLES)
+
+
+def test_wrong_password_missing_topic_and_missing_table_are_named_and_the_repaired_run_goes_on(
+    stack: Stack, variable: dict[str, Any]
 ) -> None:
-    """A run of one day fails in a task with these words; after the repair its clear succeeds."""
-    day = "2022-12-29"
-    before = stack.checksum("silver.pin")
-    spoil()
-    try:
-        run_id = stack.trigger(BATCH, {"window_start": day, "window_end": "2022-12-30"})
-        stack.finish(BATCH, run_id, expect="failed")
-        log = stack.log(BATCH, run_id, task_id)
-        for word in [*words, "Repair: ", "docs/runbook.md#"]:
-            assert word in log, log[-2000:]
-        assert stack.checksum("silver.pin") == before
-    finally:
-        repair()
-    failed = [task.task_id for task in stack.api.tasks(BATCH, run_id) if task.state == "failed"]
-    stack.api.clear(BATCH, run_id, failed, downstream=True)
-    stack.finish(BATCH, run_id)
-    stack.assert_ledger_holds(day, "2022-12-30")
-    stack.mysql("SELECT 1")
+    """One run meets the three faults one after the other; each repair takes it to the next."""
 
-
-def test_a_missing_table_names_itself_and_the_repaired_run_goes_on(stack: Stack) -> None:
-    fails_then_runs(
-        stack,
-        "emulate.user",
-        ["no such table", "user_data"],
-        lambda: stack.mysql("RENAME TABLE user_data TO gone") and None,
-        lambda: stack.mysql("RENAME TABLE gone TO user_data") and None,
-    )
-
-
-def test_a_wrong_password_names_the_connection(stack: Stack) -> None:
     def password(value: str) -> None:
         body = {"connection_id": "pinterest_rds", "conn_type": "mysql", "password": value}
         stack.api._call("PATCH", "/connections/pinterest_rds?update_mask=password", json=body)
 
-    fails_then_runs(
-        stack,
-        "wait_for_posts",
-        ["refused the login", "`pinterest_rds`"],
-        lambda: password("wrong-one"),
-        lambda: password(stack.settings.mysql_password),
-    )
+    def user_id(value: str) -> None:
+        stack.api.set_variable("pinflow", json.dumps({**variable, "user_id": value}))
 
+    def failed(task_id: str, *words: str) -> list[str]:
+        stack.finish(BATCH, run_id, expect="failed")
+        log = stack.log(BATCH, run_id, task_id)
+        for word in [*words, "Repair: ", "docs/runbook.md#"]:
+            assert word in log, log[-2000:]
+        return [task.task_id for task in stack.api.tasks(BATCH, run_id) if task.state == "failed"]
 
-def test_a_missing_topic_names_setup(stack: Stack, variable: dict[str, Any]) -> None:
-    fails_then_runs(
-        stack,
-        "emulate.pin",
-        ["no usable topic `0ec6d756577b.pin`", "pinterest_setup"],
-        lambda: stack.api.set_variable("pinflow", json.dumps({**variable, "user_id": "0ec6d756577b"})),
-        lambda: stack.api.set_variable("pinflow", json.dumps(variable)),
-    )
+    day, end = "2022-12-29", "2022-12-30"
+    before = stack.checksum("silver.pin")
+    try:
+        password("wrong-one")
+        run_id = stack.trigger(BATCH, {"window_start": day, "window_end": end})
+        again = failed("wait_for_posts", "refused the login", "`pinterest_rds`")
+        password(stack.settings.mysql_password)
+        user_id("0ec6d756577b")
+        stack.api.clear(BATCH, run_id, again, downstream=True)
+        again = failed("emulate.pin", "no usable topic `0ec6d756577b.pin`", "pinterest_setup")
+        user_id(variable["user_id"])
+        stack.mysql("RENAME TABLE user_data TO gone")
+        stack.api.clear(BATCH, run_id, again, downstream=True)
+        again = failed("emulate.user", "no such table", "user_data")
+        assert again == ["emulate.user"]
+        assert stack.checksum("silver.pin") == before
+    finally:
+        password(stack.settings.mysql_password)
+        user_id(variable["user_id"])
+        if ("gone",) in stack.mysql("SHOW TABLES"):
+            stack.mysql("RENAME TABLE gone TO user_data")
+    stack.api.clear(BATCH, run_id, again, downstream=True)
+    stack.finish(BATCH, run_id)
+    stack.assert_ledger_holds(day, end)
 
 
 def test_a_window_that_ends_before_it_starts_is_refused_in_words(stack: Stack) -> None:
