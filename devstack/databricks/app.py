@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from devstack.asgi import LOCAL
 from devstack.config import Settings
 from devstack.databricks import faults, page, workspace_api
 from devstack.databricks.code import Code
@@ -23,7 +24,6 @@ from devstack.databricks.store import Store
 from devstack.databricks.views import Views
 from devstack.engine.service import socket_file
 
-LOCAL = ["127.0.0.1", "localhost", "host.docker.internal", "testserver"]
 HOUSEKEEPING_SECONDS = 300
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ class PinflowError(AirflowException):
 
     def __init__(self, what: str, repair: str) -> None:
         super().__init__(f"{what} Repair: {repair} (docs/runbook.md#{self.anchor})")
+        self.what = what
 
 
 class SettingsError(PinflowError, AirflowFailException):

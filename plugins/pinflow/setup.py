@@ -37,22 +37,21 @@ def check_source() -> None:
 
 def check_lake() -> None:
     """Make the bucket when absent, then write, read and delete one object."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from pinflow.hooks.lake import CONNECTION, LakeHook
+    from pinflow.hooks.lake import CONNECTION, LakeHook, reaching
 
     settings, hook = load_settings(), LakeHook()
     uri = f"s3://{settings.bucket}/manifests/setup-check"
     try:
-        if not hook.check_for_bucket(settings.bucket):
-            hook.create_bucket(bucket_name=settings.bucket)
-            log.info("Made the bucket %s", settings.bucket)
-        hook.write(uri, b"ok")
-        hook.read(uri)
-        hook.delete_objects(settings.bucket, ["manifests/setup-check"])
-    except (ClientError, BotoCoreError, LakeError) as error:
+        with reaching(f"s3://{settings.bucket}"):
+            if not hook.check_for_bucket(settings.bucket):
+                hook.create_bucket(bucket_name=settings.bucket)
+                log.info("Made the bucket %s", settings.bucket)
+            hook.write(uri, b"ok")
+            hook.read(uri)
+            hook.delete_objects(settings.bucket, ["manifests/setup-check"])
+    except LakeError as error:
         raise SetupError(
-            f"The bucket {settings.bucket} cannot be used: {error}.",
+            f"The bucket {settings.bucket} cannot be used: {error.what}",
             f"check the connection `{CONNECTION}` and grant s3:ListBucket, s3:GetObject, s3:PutObject and "
             "s3:DeleteObject on the bucket (s3:CreateBucket when it is to be made).",
         ) from error
@@ -66,10 +65,10 @@ def check_databricks() -> None:
     settings, hook = load_settings(), PinterestDatabricksHook()
     sql = "SELECT current_timezone()"
     try:
-        answer = hook.run_statement(sql, settings.warehouse_id, sql, "see below.")
+        answer = hook.run_statement(sql, settings.warehouse_id, sql)
     except (WorkspaceError, StatementError) as error:
         raise SetupError(
-            f"Databricks at {hook.host}, warehouse `{settings.warehouse_id}`, runs no statement: {error}.",
+            f"Databricks at {hook.host}, warehouse `{settings.warehouse_id}` runs no statement: {error.what}",
             f"check host and token of the connection `{CONNECTION}`, `warehouse_id` in the Variable, and "
             "grant CAN USE on the warehouse.",
         ) from error

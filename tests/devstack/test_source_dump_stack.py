@@ -12,35 +12,23 @@ from typing import Any
 
 import pytest
 
-from devstack import source, supervise
+from devstack import source
 from devstack.config import REPO, Settings
 from devstack.errors import StackError
 from devstack.source.dump import Dump
 from devstack.source.dump import load as load_dump
 from devstack.source.generate import Generator, Plan
-from devstack.source.load import SQL, TABLES, connected
+from devstack.source.load import TABLES, connected
 from tests.devstack.dumps import FORMATS, TEXTS, TIME, as_csv, hostile, write
+from tests.devstack.sources import contents, database
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    made = Settings(state_dir=tmp_path_factory.mktemp("dump") / "state", port_offset=2500)
-    try:
-        supervise.up(made, ["mysql"])
+    with database(tmp_path_factory.mktemp("dump"), 2500) as made:
         yield made
-    finally:
-        supervise.reset(made)
-
-
-def contents(settings: Settings) -> list[list[tuple[Any, ...]]]:
-    found = []
-    with connected(settings) as cursor:
-        for name in ("read_pin", "read_geo", "read_user"):
-            cursor.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
-            found.append(sorted(cursor.fetchall()))
-    return found
 
 
 def tables(settings: Settings) -> list[str]:

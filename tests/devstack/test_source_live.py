@@ -21,7 +21,8 @@ from devstack.errors import StackError
 from devstack.source import live
 from devstack.source.generate import Generator, Plan
 from devstack.source.live import BLOCK, Live, Pace, Posts, insert
-from devstack.source.load import SQL, connected, is_passing
+from devstack.source.load import connected, is_passing
+from tests.devstack.sources import contents, database
 
 NOW = datetime(2026, 3, 1, 12, 0, 0)
 
@@ -116,21 +117,8 @@ def test_a_source_that_was_never_there_is_an_error_at_once() -> None:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    made = Settings(state_dir=tmp_path_factory.mktemp("live") / "state", port_offset=2600)
-    try:
-        supervise.up(made, ["mysql"])
+    with database(tmp_path_factory.mktemp("live"), 2600) as made:
         yield made
-    finally:
-        supervise.reset(made)
-
-
-def contents(settings: Settings) -> list[list[tuple[Any, ...]]]:
-    found = []
-    with connected(settings) as cursor:
-        for name in ("read_pin", "read_geo", "read_user"):
-            cursor.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
-            found.append(sorted(cursor.fetchall()))
-    return found
 
 
 def ids(settings: Settings) -> list[int]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from devstack import source, supervise
+from devstack import source
 from devstack.config import Settings
 from devstack.errors import StackError
 from devstack.source.generate import Chunk, Generator, Plan, Row, digest
 from devstack.source.load import SQL, TABLES, connected, replace
+from tests.devstack.sources import database
 
 
 def test_nothing_asked_for_gives_the_default_plan() -> None:
@@ -49,12 +50,8 @@ def test_a_source_that_is_down_is_told_with_its_repair() -> None:
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    made = Settings(state_dir=tmp_path_factory.mktemp("source") / "state", port_offset=2200)
-    try:
-        supervise.up(made, ["mysql"])
+    with database(tmp_path_factory.mktemp("source"), 2200) as made:
         yield made
-    finally:
-        supervise.reset(made)
 
 
 def rows(settings: Settings, name: str, given: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:

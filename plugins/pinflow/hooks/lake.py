@@ -13,7 +13,8 @@ CONNECTION = "pinterest_aws"
 
 
 @contextmanager
-def _named(what: str) -> Iterator[None]:
+def reaching(what: str) -> Iterator[None]:
+    """Raise LakeError for what the S3 client raises."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -36,26 +37,26 @@ class LakeHook(S3Hook):
     def read(self, uri: str) -> bytes:
         """Return an object's bytes."""
         bucket, key = split_uri(uri)
-        with _named(uri):
+        with reaching(uri):
             content: bytes = self.conn.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
     def write(self, uri: str, content: bytes) -> str:
         """Write an object and return its URI."""
         bucket, key = split_uri(uri)
-        with _named(uri):
+        with reaching(uri):
             self.conn.put_object(Bucket=bucket, Key=key, Body=content)
         return uri
 
     def exists(self, uri: str) -> bool:
         """Tell whether an object exists."""
         bucket, key = split_uri(uri)
-        with _named(uri):
+        with reaching(uri):
             return self.head_object(key, bucket) is not None
 
     def keys_after(self, bucket: str, prefix: str, start_after: str) -> Iterator[str]:
         """Yield keys under a prefix behind `start_after`, in order, a page at a time."""
-        with _named(f"s3://{bucket}/{prefix}"):
+        with reaching(f"s3://{bucket}/{prefix}"):
             pages = self.conn.get_paginator("list_objects_v2").paginate(
                 Bucket=bucket, Prefix=prefix, StartAfter=start_after
             )
