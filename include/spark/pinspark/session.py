@@ -2,8 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+# below it compiling a plan costs more than it saves
+MANY_ROWS = 25_000
 
 
 def session() -> SparkSession:
@@ -11,6 +17,14 @@ def session() -> SparkSession:
     spark = SparkSession.builder.getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     return spark
+
+
+def expect_rows(spark: SparkSession, rows: int) -> None:
+    """Have Spark compile its plans for many rows; the local engine by itself interprets them."""
+    if rows >= MANY_ROWS:
+        for name, value in COMPILED.items():
+            with suppress(PySparkException):  # serverless compute compiles and lets nobody choose
+                spark.conf.set(name, value)
 
 
 def together[T](*calls: Callable[[], T]) -> list[T]:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from pinspark.contracts import load_contract
 from pinspark.landing import parse_lines
 from pinspark.stage import clean_lines
-from pinspark.transforms import WHITESPACE
+from pinspark.transforms import WHITESPACE, read_fields
 from tests.include.landed import ROWS, geo_row, pin_row, user_row, wire
 
 
@@ -368,3 +368,50 @@ def test_a_row_of_every_table_is_clean_with_space_around_it(spark: SparkSession)
     for table, make in ROWS.items():
         (row,) = clean(spark, table, b" \t" + wire(make(2)) + b"\r")
         assert [row.id, row.reasons] == [2, []]
+
+
+VARIED: dict[str, dict[str, list[Any]]] = {
+    "pin": {
+        "title": [None, "", " \u2003", 5, "No Title Data Available ", "\u0000a", "😀"],
+        "follower_count": [None, "", "12k", "1.5k", "1.2", "many", " User Info Error", 12],
+        "downloaded": [None, 0, 1.5, "x"],
+        "save_location": ["Local save in ", "Local save in /a", 7],
+    },
+    "geo": {
+        "ind": [2**31 - 1, -(2**31), 3.0],
+        "timestamp": ["2020:08:28 03:52:47", "2020-02-30T00:00:00", "", None, 5],
+        "latitude": [None, 90, 90.0001, -90, "1", 1e-300, 123456789012345678901234567890, True],
+        "country": ["Cote d'Ivoire", None, "\u00a0", 1],
+    },
+    "user": {
+        "age": [None, 2**31, 2**63, -(2**31) - 1, 20.0, 20.5, "20"],
+        "date_joined": [None, " ", "2015-10-21 00:00:00", "soon"],
+        "first_name": [None, " ", "A", True],
+    },
+}
+
+
+@pytest.mark.parametrize("table", ROWS)
+def test_a_plain_row_and_the_same_row_with_one_more_field_are_cleaned_alike(
+    spark: SparkSession, table: str
+) -> None:
+    rows = [ROWS[table](1)] + [
+        ROWS[table](number) | {name: value}
+        for name, values in VARIED[table].items()
+        for number, value in enumerate(values)
+    ]
+    plain, other = clean(spark, table, *rows), clean(spark, table, *(row | {"zz": 1} for row in rows))
+    assert plain == other
+    assert {bool(row.reasons) for row in plain} == {True, False}
+
+
+def test_the_short_cut_is_taken_by_plain_rows_only(spark: SparkSession) -> None:
+    for table, make in ROWS.items():
+        contract = load_contract(table)
+        lines = [wire(make(1)).decode(), wire(make(2) | {"zz": 1}).decode()]
+        frame = spark.createDataFrame([(line,) for line in lines], "raw STRING")
+        fields = read_fields(parse_lines(frame, contract.id), contract).select("row", f"kind_{contract.id}")
+        assert [[value is None for value in row] for row in fields.collect()] == [
+            [False, True],
+            [True, False],
+        ]
