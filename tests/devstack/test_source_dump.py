@@ -366,6 +366,17 @@ def test_many_mismatches_are_counted_and_fifty_listed(tmp_path: Path) -> None:
     assert lines[-1] == "... and 1,150 more (1,200 in user_data.csv)"
 
 
+def test_a_listing_holds_every_mismatch_and_is_named_when_the_error_is_cut(tmp_path: Path) -> None:
+    write(tmp_path, "csv", [[PIN], [GEO], [(n, "a", "b", "old", None) for n in range(1_200)]])
+    listing = tmp_path / "state" / "mismatches.txt"
+    with pytest.raises(StackError, match="1,200 in user_data.csv.; all of them are in ") as refused:
+        list(Dump(tmp_path, listing).chunks())
+    assert str(listing) in str(refused.value)
+    lines = listing.read_text().splitlines()
+    assert len(lines) == 1_200
+    assert lines[-1].startswith("user_data.csv, line 1201, column age: found 'old', expected a whole number")
+
+
 def test_nothing_is_passed_on_after_a_mismatch(tmp_path: Path) -> None:
     write(tmp_path, "csv", [[(0, "x" * 37, *PIN[2:])], [GEO], [USER]])
     passed = []

@@ -18,6 +18,7 @@ from devstack.source.load import replace
 FORMATS = {".jsonl": jsonl_rows.rows, ".csv": csv_rows.rows, ".sql": sql_rows.rows}
 TYPED = (".jsonl",)  # the others may write a number in quotes
 CHUNK_SIZE = 32 * 2**20
+LISTING = "seed-mismatches.txt"
 POST_TIME = "timestamp"
 Say = Callable[[str], None]
 
@@ -25,11 +26,11 @@ Say = Callable[[str], None]
 class Dump:
     """The files of a folder, and what was seen in them once the chunks are through."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listing: Path | None = None) -> None:
         self.folder = folder
         self.rows: dict[str, int] = {}
         self.span: list[datetime] = []
-        self._faults = Faults()
+        self._faults = Faults(listing)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows of one table after the other, until something is wrong; raises at the end then."""
@@ -113,7 +114,7 @@ def load(settings: Settings, folder: str, say: Say = print) -> str:
         raise StackError(
             f"SOURCE={folder} is no folder. Repair: name the folder that holds the dump's files."
         )
-    dump = Dump(path)
+    dump = Dump(path, settings.state_dir / LISTING)
     hashed = Hashed(dump.chunks())
     replace(settings, hashed.chunks())
     counts = ", ".join(f"{count:,} rows of {name}" for name, count in dump.rows.items())

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from devstack.errors import StackError
 from devstack.source.columns import Table
@@ -19,10 +20,15 @@ class UnreadableError(ValueError):
 
 
 class Faults:
-    """Mismatches in the order they were found; a column that is missing or unknown counts once a file."""
+    """Mismatches in the order they were found; a column that is missing or unknown counts once a file.
 
-    def __init__(self) -> None:
+    The first ones are kept for the error; `listing`, where given, is the file that takes all of them.
+    """
+
+    def __init__(self, listing: Path | None = None) -> None:
         self.lines: list[str] = []
+        self.listing = listing
+        self._file: IO[str] | None = None
         self.counts: Counter[str] = Counter()
         self._columns: set[tuple[str, str]] = set()
 
@@ -32,11 +38,17 @@ class Faults:
     def add(self, file: str, line: int, column: str, found: str, expected: str) -> None:
         """Note a mismatch; line 0 means the file as a whole, no column the line as a whole."""
         self.counts[file] += 1
+        where = ", ".join(
+            [file, *([f"line {line}"] if line else []), *([f"column {column}"] if column else [])]
+        )
+        text = f"{where}: found {found}, expected {expected}"
         if self.counts.total() <= MOST:
-            where = ", ".join(
-                [file, *([f"line {line}"] if line else []), *([f"column {column}"] if column else [])]
-            )
-            self.lines.append(f"  {where}: found {found}, expected {expected}")
+            self.lines.append(f"  {text}")
+        if self.listing:
+            if not self._file:
+                self.listing.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.listing.open("w", encoding="utf-8")
+            self._file.write(f"{text}\n")
 
     def names(self, table: Table, file: str, line: int, given: Iterable[str]) -> None:
         """Compare the columns that a file has with those of its table."""
@@ -57,10 +69,13 @@ class Faults:
 
     def error(self, folder: Path) -> StackError:
         """Return the one error."""
+        if self._file:
+            self._file.close()
         total, cut = self.counts.total(), ""
         if total > len(self.lines):
             files = ", ".join(f"{count:,} in {file}" for file, count in self.counts.items())
-            cut = f"\n  ... and {total - len(self.lines):,} more ({files})"
+            place = f"; all of them are in {self.listing}" if self.listing else ""
+            cut = f"\n  ... and {total - len(self.lines):,} more ({files}){place}"
         listed = "\n".join(self.lines)
         return StackError(
             f"the dump in {folder} does not fit the source; nothing was changed. "
