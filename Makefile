@@ -57,12 +57,12 @@ load: setup ## load days in one run: FROM=2017-10-20 TO=2022-10-15 (UTC, both in
 
 backfill: setup ## run each day again or anew: FROM= TO= [REPROCESS=none|failed|completed] [RUN_BACKWARDS=1]
 	@$(STACK) backfill $(call typed,FROM) $(call typed,TO) --reprocess $(call typed,REPROCESS) \
-	  $(if $(value RUN_BACKWARDS),--run-backwards)
+	  $(if $(filter-out 0 no false,$(value RUN_BACKWARDS)),--run-backwards)
 
 sql: setup ## ask the lake: Q='SELECT ...' [FORMAT=table|csv|json]
 	@$(STACK) sql --format $(call typed,FORMAT) -- $(call typed,Q)
 
-test: setup ## run the tests: [SUITE=fast|spark|stack|e2e|all]
+test: setup ## run the tests: [SUITE=fast|spark|stack|e2e|long|all]
 	@$(AIRFLOW)/python tests/suites.py $(call typed,SUITE)
 
 check: setup ## lint, formatting, types and the DAGs' policies
@@ -73,7 +73,7 @@ check: setup ## lint, formatting, types and the DAGs' policies
 	@$(AIRFLOW)/sqlfluff lint include/sql
 	@$(AIRFLOW)/python -m pytest -q tests/dags
 
-bench: setup ## benchmarks; they print ratios: [BENCH=emulation|window]
+bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window]
 	@$(AIRFLOW)/python -m bench $(call typed,BENCH)
 
 mwaa: setup ## build the tree to upload to MWAA: build/mwaa/dags/pinflow

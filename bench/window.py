@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from datetime import datetime
 from statistics import median
 from typing import Any
 
@@ -9,7 +10,7 @@ from bench.measure import ratio
 from devstack import supervise
 from devstack.airflow_api import AirflowApi, Run
 from devstack.config import REPO, Settings
-from devstack.runs import DAG, seconds
+from devstack.runs import DAG
 from devstack.source import seed
 
 NOOP = "bench_noop"
@@ -38,18 +39,18 @@ def run(settings: Settings) -> Result:
         _finish(api, DAG, _window(day))
         _finish(api, NOOP, {})
     pairs = [(_finish(api, DAG, _window(day)), _finish(api, NOOP, {})) for day in DAYS]
-    window, noop = (median(seconds(pair[side]) for pair in pairs) for side in (0, 1))
+    window, noop = (median(pair[side].seconds for pair in pairs) for side in (0, 1))
     return {
         "posts_per_day": POSTS // 10,
         "tasks": len(api.tasks(DAG, pairs[0][0].run_id)),
         "window_seconds": round(window, 1),
         "noop_seconds": round(noop, 1),
         "window_to_noop": ratio(window, noop),
-        "task_seconds": {
-            "noop, all tasks (interpreter, imports, scheduler)": _sums(api, [noop for _, noop in pairs])[
-                "all"
-            ],
-            **{f"window, {name}": value for name, value in _sums(api, [run for run, _ in pairs]).items()},
+        "until_the_stage_ended": {
+            "noop (interpreter, imports, scheduler)": _stages(api, [noop for _, noop in pairs]),
+            "window (emulate: MySQL and HTTP; land: flush of the sink; from clean on: Spark)": _stages(
+                api, [run for run, _ in pairs]
+            ),
         },
     }
 
@@ -77,14 +78,17 @@ def _await_scheduled(api: AirflowApi) -> None:
         time.sleep(1)
 
 
-def _sums(api: AirflowApi, runs: list[Run]) -> dict[str, float]:
-    """Sum the seconds of tasks by stage, in the median of the runs."""
+def _stages(api: AirflowApi, runs: list[Run]) -> dict[str, float]:
+    """Return the seconds from the end of one stage to the end of the next, in the median of the runs."""
     found: dict[str, list[float]] = {}
     for run in runs:
-        sums: dict[str, float] = {}
+        ends: dict[str, datetime] = {}
         for task in api.tasks(run.dag_id, run.run_id):
-            for name in (task.task_id.split(".")[0], "all"):
-                sums[name] = sums.get(name, 0.0) + task.seconds
-        for name, value in sums.items():
-            found.setdefault(name, []).append(value)
+            name = task.task_id.split(".")[0]
+            if task.end and run.start:
+                ends[name] = max(task.end, ends.get(name, run.start))
+        last = run.start
+        for name, end in sorted(ends.items(), key=lambda item: item[1]):
+            found.setdefault(name, []).append((end - last).total_seconds() if last else 0.0)
+            last = end
     return {name: round(median(values), 1) for name, values in found.items()}

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Self, TypedDict, Unpack
 from urllib.parse import quote
 
@@ -16,6 +16,11 @@ BAD = ("failed", "upstream_failed")
 READ_TRIES = 4
 PAGE = 100
 BACKFILL_SECONDS = 0.5  # a day; Airflow makes every run before it answers
+# states of tasks that have been looked at: a day whose turn has not come has none of these
+BEGUN = (
+    "scheduled", "queued", "running", "restarting", "deferred", "up_for_reschedule", "up_for_retry",
+    "success", "skipped", *BAD,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,19 @@ class Run:
         """Tell whether the run is over."""
         return self.state in ENDED
 
+    @property
+    def seconds(self) -> float:
+        """Seconds it has taken so far."""
+        if not self.start:
+            return 0.0
+        return ((self.end or datetime.now(UTC)) - self.start).total_seconds()
+
 
 @dataclass(frozen=True)
 class Task:
     """One task instance; seconds of its last try."""
 
+    run_id: str
     task_id: str
     map_index: int
     state: str
@@ -67,6 +80,7 @@ class Task:
     def of(cls, found: dict[str, Any]) -> Self:
         """Read the API's answer."""
         return cls(
+            run_id=found["dag_run_id"],
             task_id=found["task_id"],
             map_index=found["map_index"],
             state=found["state"] or "waiting",
@@ -79,11 +93,35 @@ class Task:
 
 @dataclass(frozen=True)
 class Backfill:
-    """One backfill and whether Airflow has completed it."""
+    """One backfill: its days, both included, and whether Airflow has completed it."""
 
     id: int
     dag_id: str
+    first: date
+    last: date
+    paused: bool
     completed: bool
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> Self:
+        """Read the API's answer."""
+        first, last = (datetime.fromisoformat(found[key]) for key in ("from_date", "to_date"))
+        return cls(
+            id=found["id"],
+            dag_id=found["dag_id"],
+            first=first.astimezone(UTC).date(),
+            last=last.astimezone(UTC).date(),
+            paused=found["is_paused"],
+            completed=found["completed_at"] is not None,
+        )
+
+    @property
+    def cancelled(self) -> bool:
+        """Tell whether a person has ended it: Airflow leaves it paused then."""
+        return self.completed and self.paused
+
+    def __str__(self) -> str:
+        return f"number {self.id} ({self.first} to {self.last}{', paused' if self.paused else ''})"
 
 
 class BackfillActiveError(StackError):
@@ -201,6 +239,16 @@ class AirflowApi:
         """Let a DAG run (or pause it)."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
 
+    def start_date(self, dag_id: str) -> date | None:
+        """Return the first UTC day of a DAG."""
+        found = self._call("GET", f"/dags/{dag_id}/details").json()["start_date"]
+        return datetime.fromisoformat(found).astimezone(UTC).date() if found else None
+
+    def edges(self, dag_id: str) -> dict[str, list[str]]:
+        """Return {task: the tasks that wait for it}."""
+        found = self._call("GET", f"/dags/{dag_id}/tasks").json()["tasks"]
+        return {task["task_id"]: task["downstream_task_ids"] or [] for task in found}
+
     def trigger(
         self, dag_id: str, run_id: str, conf: dict[str, Any], logical_date: datetime | None = None
     ) -> Run:
@@ -228,10 +276,18 @@ class AirflowApi:
 
     def tasks(self, dag_id: str, run_id: str) -> list[Task]:
         """Return the task instances of a run by start time."""
-        path = f"/dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
+        return self._tasks(dag_id, quote(run_id), order_by="start_date")
+
+    def changed_tasks(self, dag_id: str, since: datetime, **filters: Any) -> list[Task]:
+        """Return the task instances of all runs that have begun and were touched since a moment."""
+        options = {"updated_at_gte": since.isoformat(), "state": BEGUN, "order_by": "id", **filters}
+        return self._tasks(dag_id, "~", **options)
+
+    def _tasks(self, dag_id: str, run: str, **options: Any) -> list[Task]:
+        path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances"
         found: list[Task] = []
         while True:
-            query = {"limit": PAGE, "offset": len(found), "order_by": "start_date"}
+            query = {"limit": PAGE, "offset": len(found), **options}
             page = self._call("GET", path, params=query).json()
             found += [Task.of(row) for row in page["task_instances"]]
             if not page["task_instances"] or len(found) >= page["total_entries"]:
@@ -270,6 +326,28 @@ class AirflowApi:
         self, dag_id: str, first: date, last: date, **options: Unpack[BackfillOptions]
     ) -> Backfill:
         """Create a backfill of the days from first to last, both included."""
+        answer = self._backfill("/backfills", dag_id, (first, last), expected=(409,), **options)
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise BackfillActiveError(self.active_text(dag_id, self.active_backfills(dag_id)))
+        return Backfill.of(answer.json())
+
+    def days_to_run(
+        self, dag_id: str, first: date, last: date, **options: Unpack[BackfillOptions]
+    ) -> list[date]:
+        """Return the days that such a backfill would run, in its order; nothing is made."""
+        answer = self._backfill("/backfills/dry_run", dag_id, (first, last), **options)
+        found = (datetime.fromisoformat(row["logical_date"]) for row in answer.json()["backfills"])
+        return [moment.astimezone(UTC).date() for moment in found]
+
+    def _backfill(
+        self,
+        path: str,
+        dag_id: str,
+        span: tuple[date, date],
+        expected: tuple[int, ...] = (),
+        **options: Unpack[BackfillOptions],
+    ) -> httpx.Response:
+        first, last = span
         body = {
             "dag_id": dag_id,
             "from_date": f"{first}T00:00:00Z",
@@ -277,27 +355,29 @@ class AirflowApi:
             **options,
         }
         patience = self.timeout + BACKFILL_SECONDS * ((last - first).days + 1)
-        answer = self._call("POST", "/backfills", json=body, expected=(409,), timeout=patience)
-        if answer.status_code == httpx.codes.CONFLICT:
-            raise BackfillActiveError(
-                f"A backfill of {dag_id} is active: {', '.join(self.active_backfills(dag_id))}. "
-                "Repair: wait until it ends or cancel it there; Airflow runs one backfill a DAG at a time."
-            )
-        return self._backfill(answer.json())
+        return self._call("POST", path, json=body, expected=expected, timeout=patience)
 
-    def active_backfills(self, dag_id: str) -> list[str]:
-        """Return the links of the backfills of a DAG that still run."""
-        found = self._call("GET", "/backfills", params={"dag_id": dag_id}).json()["backfills"]
-        links = f"{self.url}/dags/{dag_id}/backfills"
-        return [f"number {row['id']} ({links})" for row in found if not row["completed_at"]]
+    def active_backfills(self, dag_id: str) -> list[Backfill]:
+        """Return the backfills of a DAG that Airflow has not completed, newest first."""
+        query = {"dag_id": dag_id, "order_by": "-id", "limit": PAGE}
+        found = self._call("GET", "/backfills", params=query).json()["backfills"]
+        return [Backfill.of(row) for row in found if not row["completed_at"]]
+
+    def active_text(self, dag_id: str, active: list[Backfill]) -> str:
+        """Say which backfills stand in the way of another one, and where to end them."""
+        return (
+            f"A backfill of {dag_id} is active: {', '.join(map(str, active)) or 'one just made'}, "
+            f"{self.backfills_link(dag_id)}. Repair: wait until it ends, or press *Cancel backfill* on that "
+            "page; Airflow runs one backfill a DAG at a time."
+        )
 
     def backfill(self, number: int) -> Backfill:
         """Return a backfill."""
-        return self._backfill(self._call("GET", f"/backfills/{number}").json())
+        return Backfill.of(self._call("GET", f"/backfills/{number}").json())
 
-    @staticmethod
-    def _backfill(found: dict[str, Any]) -> Backfill:
-        return Backfill(found["id"], found["dag_id"], found["completed_at"] is not None)
+    def backfills_link(self, dag_id: str) -> str:
+        """Return the UI's page of a DAG's backfills, where a running one can be paused and cancelled."""
+        return f"{self.url}/dags/{dag_id}/backfills"
 
     def run_link(self, dag_id: str, run_id: str) -> str:
         """Return the UI's page of a run."""

@@ -158,7 +158,7 @@ def _print_stages(console: Console, api: AirflowApi, done: Iterable[Run]) -> Non
                 spans[stage] = min(start, task.start), max(end, task.end)
         for stage, (start, end) in spans.items():
             times[stage].append(f"{(end - start).total_seconds():.1f} s")
-        times["whole run"].append(f"{runs.seconds(run):.1f} s")
+        times["whole run"].append(f"{run.seconds:.1f} s")
     for stage in sorted(times, key=lambda name: name == "whole run"):
         table.add_row(stage, *times[stage])
     console.print(table)

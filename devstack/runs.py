@@ -2,10 +2,12 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from devstack import progress
 from devstack.airflow_api import (
     BAD,
     PAGE,
@@ -26,6 +28,7 @@ TASKS_EVERY = 3  # a list of tasks is dear for the API server
 LOG_LINES = 12
 MAX_ACTIVE_RUNS = 3
 CLOSE_SECONDS = 60
+OVERLAP = timedelta(seconds=10)  # a change is seen when it is committed, a little after the time it bears
 Say = Callable[[str], None]
 
 
@@ -64,8 +67,20 @@ def run_and_wait(api: AirflowApi, dag_id: str, run_id: str, conf: dict[str, Any]
     api.wait_for_dag(dag_id)
     api.unpause(dag_id)
     run = api.trigger(dag_id, run_id, conf)
-    say(f"{dag_id}: {api.run_link(dag_id, run_id)}")
-    return follow(api, run, say)
+    link = api.run_link(dag_id, run_id)
+    say(f"{dag_id}: {link}")
+    with _interruptible(f"run {run_id} of {dag_id}", f"{link}, and mark it there as failed to end it", say):
+        return follow(api, run, say)
+
+
+@contextmanager
+def _interruptible(what: str, where: str, say: Say) -> Iterator[None]:
+    """Tell a person who presses Ctrl-C what goes on, and where it can be seen and ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"\n{what} goes on in Airflow: look at it at {where}.")
+        raise
 
 
 def follow(api: AirflowApi, run: Run, say: Say = print) -> Run:
@@ -85,15 +100,8 @@ def follow(api: AirflowApi, run: Run, say: Say = print) -> Run:
         time.sleep(POLL_SECONDS)
     if run.state != "success":
         raise StackError(failure_text(api, run))
-    say(f"{run.dag_id} {run.run_id}: {run.state} after {seconds(run):.1f} s")
+    say(f"{run.dag_id} {run.run_id}: {run.state} after {run.seconds:.1f} s")
     return run
-
-
-def seconds(run: Run) -> float:
-    """Return how long a run took so far."""
-    if not run.start:
-        return 0.0
-    return ((run.end or datetime.now(UTC)) - run.start).total_seconds()
 
 
 def _name(task: Task) -> str:
@@ -105,7 +113,10 @@ def failure_text(api: AirflowApi, run: Run) -> str:
     failed = [task for task in api.tasks(run.dag_id, run.run_id) if task.state == "failed"]
     if not failed:
         link = api.run_link(run.dag_id, run.run_id)
-        return f"Run {run.run_id} of {run.dag_id} {run.state} without a failed task. Repair: look at {link}."
+        return (
+            f"Run {run.run_id} of {run.dag_id} {run.state} without a failed task. Repair: look at {link}; "
+            "a run that was cancelled can be given again (a day of a backfill with REPROCESS=failed)."
+        )
     first = failed[0]
     log = [line for line in api.log(run.dag_id, run.run_id, first) if not line.startswith("::")]
     lines = "\n    ".join(log[-LOG_LINES:])
@@ -127,76 +138,139 @@ def backfill(
     say: Say = print,
 ) -> list[Run]:
     """Run each day from first to last through Airflow's backfill, and wait for it."""
-    begin, end = days(first, last)
+    span = days(first, last)
     if reprocess not in REPROCESS:
         raise StackError(f"REPROCESS={reprocess} is unknown. Repair: choose from {', '.join(REPROCESS)}.")
     api = AirflowApi(settings.airflow_url)
     api.wait_for_dag(DAG)
+    _check_span(span, api.start_date(DAG), datetime.now(UTC))
     api.unpause(DAG)
-    count = (end - begin).days + 1
-    say(f"backfill: {count} daily run(s) of {DAG} over {window_text(begin, end)}, reprocess {reprocess}")
     options: BackfillOptions = {
         "reprocess_behavior": reprocess,
         "run_backwards": run_backwards,
         "max_active_runs": MAX_ACTIVE_RUNS,
     }
+    _await_closed(api, say)
+    due = _announce(api, span, options, say)
+    if not due:
+        return []
     started = datetime.now(UTC) - timedelta(seconds=1)
-    made = _create_backfill(api, (begin, end), options, say)
-    say(f"backfill {made.id}: {api.url}/dags/{DAG}/backfills")
-    return _await_backfill(api, made.id, (begin, end), started, say)
+    made = api.create_backfill(DAG, *span, **options)
+    link = api.backfills_link(DAG)
+    say(f"backfill {made.id}: {link}")
+    with _interruptible(f"backfill {made.id}", f"{link}; *Cancel backfill* there ends it", say):
+        return _await_backfill(api, made, due, started, say)
 
 
-def _create_backfill(
-    api: AirflowApi, span: tuple[date, date], options: BackfillOptions, say: Say
-) -> Backfill:
-    """Create a backfill; when the last one has ended, wait for the scheduler to close it (every 30 s)."""
+def _check_span(span: tuple[date, date], start: date | None, now: datetime) -> None:
+    """Refuse days that Airflow would leave out without a word, or make runs of whose tasks never start."""
+    begin, end = span
+    if start and begin < start:
+        raise StackError(
+            f"FROM={begin} lies before {start}, the first day of {DAG}. Repair: give FROM={start} or later."
+        )
+    newest = now.astimezone(UTC).date() - timedelta(days=1)
+    if end > newest:
+        raise StackError(
+            f"TO={end}: that UTC day is not over ({now:%Y-%m-%d %H:%M} UTC now), so it has no backfill yet. "
+            f"Repair: give TO={newest} or earlier."
+        )
+
+
+def _await_closed(api: AirflowApi, say: Say) -> None:
+    """Refuse while another backfill runs; one that has ended is closed by the scheduler (every 30 s)."""
     deadline = time.monotonic() + CLOSE_SECONDS
     waited = False
-    while True:
-        try:
-            return api.create_backfill(DAG, *span, **options)
-        except BackfillActiveError:
-            active = api.runs(DAG, run_type="backfill", state=["queued", "running"])
-            if active or time.monotonic() > deadline:
-                raise
-            if not waited:
-                say("waiting for Airflow to close the last backfill")
-            waited = True
-            time.sleep(POLL_SECONDS)
+    while active := api.active_backfills(DAG):
+        running = api.runs(DAG, run_type="backfill", state=["queued", "running"])
+        if running or time.monotonic() > deadline:
+            raise BackfillActiveError(api.active_text(DAG, active))
+        if not waited:
+            say("waiting for Airflow to close the last backfill")
+        waited = True
+        time.sleep(POLL_SECONDS)
+
+
+def _announce(api: AirflowApi, span: tuple[date, date], options: BackfillOptions, say: Say) -> list[date]:
+    """Say which days will run and which will not, and why; return those that will."""
+    begin, end = span
+    due = api.days_to_run(DAG, *span, **options)
+    shown = f"{len(due)} daily run(s) of {DAG}" + (f", {_spans(due)}" if due else "")
+    say(f"backfill over {window_text(begin, end)}, reprocess {options['reprocess_behavior']}: {shown}")
+    every = {begin + timedelta(days=number) for number in range((end - begin).days + 1)}
+    if left := every - set(due):
+        found = {f"{run.logical_date:%Y-%m-%d %H%M%S}": run.state for run in _runs_of(api, span)}
+        states = {day: found.get(f"{day} 000000", "no run") for day in left}
+        for state in sorted(set(states.values())):
+            say(f"  not again: {_spans(day for day in left if states[day] == state)} ({_why(state)})")
+    return due
+
+
+def _why(state: str) -> str:
+    """Tell why a day is left out of a backfill."""
+    return {
+        "success": "success; REPROCESS=completed runs finished days again",
+        "failed": "failed; REPROCESS=failed or completed runs it again",
+        "no run": "Airflow makes no run of it",
+    }.get(state, f"{state}; give the day again when its run has ended")
+
+
+def _spans(wanted: Iterable[date]) -> str:
+    """Write days shortly, `2022-10-15 to 2022-10-17, 2022-10-20`."""
+    found: list[list[date]] = []
+    for day in sorted(wanted):
+        if found and day - found[-1][-1] == timedelta(days=1):
+            found[-1].append(day)
+        else:
+            found.append([day])
+    return ", ".join(f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}" for days in found)
 
 
 def _await_backfill(
-    api: AirflowApi, number: int, span: tuple[date, date], started: datetime, say: Say
+    api: AirflowApi, made: Backfill, due: list[date], started: datetime, say: Say
 ) -> list[Run]:
-    """Print a line for each run of the backfill that ends; raise when any failed."""
-    shown: set[str] = set()
-    while True:
-        completed = api.backfill(number).completed
-        runs = _runs_of(api, span, started)
-        for run in runs:
-            if run.ended and run.run_id not in shown:
-                shown.add(run.run_id)
-                done = f"({len(shown)}/{len(runs)})"
-                say(f"  {run.logical_date:%Y-%m-%d}  {run.state:<8} {seconds(run):6.1f} s  {done}")
-        if all(run.ended for run in runs) and (runs or completed):
-            break
-        time.sleep(POLL_SECONDS * (1 + len(runs) // PAGE))  # a long list is dear for the API server
-    failed = [run for run in runs if run.state != "success"]
-    if failed:
-        days_failed = ", ".join(f"{run.logical_date:%Y-%m-%d}" for run in failed)
-        raise StackError(f"Backfill {number} failed for {days_failed}. {failure_text(api, failed[0])}")
-    if not runs:
-        say("Every day of it has already run, so nothing was done; REPROCESS=completed runs them again.")
+    """Show how far the days are until all have ended; raise when any failed."""
+    board = progress.Board(api.edges(DAG), due)
+    with progress.view(board, say) as view:
+        runs = _follow_backfill(api, made, board, started, view)
+    if failed := [run for run in runs if run.state != "success"]:
+        days_failed = _spans(run.logical_date.date() for run in failed if run.logical_date)
+        how = " was cancelled and" if api.backfill(made.id).cancelled else ""
+        raise StackError(f"Backfill {made.id}{how} failed for {days_failed}. {failure_text(api, failed[0])}")
+    say(
+        f"backfill {made.id}: {len(runs)} window(s) in {time.monotonic() - board.begun:.1f} s, "
+        f"{board.per_minute():.1f} windows per minute"
+    )
     return runs
 
 
-def _runs_of(api: AirflowApi, span: tuple[date, date], started: datetime) -> list[Run]:
-    """Return the backfill runs of these days that were queued since the backfill was made."""
+def _follow_backfill(
+    api: AirflowApi, made: Backfill, board: progress.Board, started: datetime, view: progress.View
+) -> list[Run]:
+    """Look at the runs, and less often at their tasks, until every run has ended."""
+    span, since, over = (min(board.days), max(board.days)), started, 0
+    for turn in itertools.count():
+        found = _runs_of(api, span, run_type="backfill")
+        runs = [run for run in found if run.queued and run.queued >= started]
+        ended = bool(runs) and all(run.ended for run in runs)
+        tasks: list[Task] = []
+        if turn % TASKS_EVERY == 0 or over < sum(run.ended for run in runs):
+            now, over = datetime.now(UTC), sum(run.ended for run in runs)
+            tasks = api.changed_tasks(DAG, since, **_within(span))
+            since = now - OVERLAP
+        board.take(runs, tasks)
+        view.show()
+        if ended or (not runs and api.backfill(made.id).completed):
+            return runs
+        time.sleep(POLL_SECONDS * (1 + len(runs) // PAGE))  # a long list is dear for the API server
+    raise AssertionError("unreachable")
+
+
+def _runs_of(api: AirflowApi, span: tuple[date, date], **filters: Any) -> list[Run]:
+    """Return the runs of these days."""
+    return api.runs(DAG, **_within(span), **filters)
+
+
+def _within(span: tuple[date, date]) -> dict[str, str]:
     begin, end = span
-    runs = api.runs(
-        DAG,
-        run_type="backfill",
-        logical_date_gte=f"{begin}T00:00:00Z",
-        logical_date_lte=f"{end}T23:59:59Z",
-    )
-    return [run for run in runs if run.queued and run.queued >= started]
+    return {"logical_date_gte": f"{begin}T00:00:00Z", "logical_date_lte": f"{end}T23:59:59Z"}

@@ -15,7 +15,8 @@ SPARK = [f"{VENV}/spark/bin/python", "-m", "pytest", "tests/include"]
 FAST = ["-m", "not stack and not e2e", "-n", "2"]
 NO_SERVICES = ["-m", "not stack and not e2e"]  # the Spark tests share one server, so one process
 STACK = [*AIRFLOW, "-m", "stack and not e2e", "--durations=10"]
-E2E = [*AIRFLOW, "-m", "e2e", "--durations=10"]
+E2E = [*AIRFLOW, "-m", "e2e and not long", "--durations=10"]
+LONG = [*AIRFLOW, "-m", "long", "--durations=10", "-s"]  # most of an hour, so by hand
 # steps one after the other; the parts of a step run side by side
 UNITS = [[*AIRFLOW, *FAST], [*SPARK, *NO_SERVICES]]
 SUITES = {
@@ -23,6 +24,7 @@ SUITES = {
     "spark": [[SPARK]],
     "stack": [[STACK]],
     "e2e": [[E2E]],
+    "long": [[LONG]],
     "all": [UNITS, [STACK], [E2E]],
 }
 

@@ -1,10 +1,10 @@
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
 
-from devstack.airflow_api import AirflowApi, Task
+from devstack.airflow_api import AirflowApi, Backfill, Task
 from devstack.errors import StackError
 
 
@@ -107,15 +107,77 @@ def test_no_airflow_says_how_to_start_it():
         api.run("pinterest_batch", "one")
 
 
-def test_a_second_backfill_is_refused_with_the_running_ones_link():
-    running = {
-        "backfills": [{"id": 7, "completed_at": None}, {"id": 6, "completed_at": "2022-01-01T00:00:00Z"}]
-    }
-    api, _ = client(**{"POST /backfills": (409, {}), "GET /backfills": (200, running)})
-    with pytest.raises(
-        StackError, match=r"number 7 \(http://airflow/dags/pinterest_batch/backfills\)\. Repair:"
-    ):
+def backfill(number, **changed):
+    """A backfill as Airflow answers it."""
+    days = {"from_date": "2022-10-01T00:00:00Z", "to_date": "2022-10-03T00:00:00Z"}
+    return (
+        {"id": number, "dag_id": "pinterest_batch", "is_paused": False, "completed_at": None} | days | changed
+    )
+
+
+def test_a_second_backfill_is_refused_with_the_running_ones_number_days_and_link():
+    running = {"backfills": [backfill(7), backfill(6, completed_at="2022-01-01T00:00:00Z")]}
+    api, server = client(**{"POST /backfills": (409, {}), "GET /backfills": (200, running)})
+    with pytest.raises(StackError) as refused:
         api.create_backfill("pinterest_batch", date(2022, 10, 1), date(2022, 10, 2))
+    assert str(refused.value) == (
+        "A backfill of pinterest_batch is active: number 7 (2022-10-01 to 2022-10-03), "
+        "http://airflow/dags/pinterest_batch/backfills. Repair: wait until it ends, or press *Cancel backfill* "
+        "on that page; Airflow runs one backfill a DAG at a time."
+    )
+    assert server.asked[-1].url.params["order_by"] == "-id"  # the answer holds the first 100 only
+
+
+def test_a_backfill_that_was_cancelled_is_known_by_its_pause():
+    cancelled = Backfill.of(backfill(7, is_paused=True, completed_at="2022-10-04T00:00:00Z"))
+    assert (cancelled.cancelled, str(cancelled)) == (True, "number 7 (2022-10-01 to 2022-10-03, paused)")
+    assert not Backfill.of(backfill(7, is_paused=True)).cancelled
+
+
+def test_a_dry_run_hands_on_the_options_and_makes_nothing():
+    found = {
+        "backfills": [{"logical_date": "2022-10-02T00:00:00Z"}, {"logical_date": "2022-10-01T00:00:00Z"}]
+    }
+    api, server = client(**{"POST /backfills/dry_run": (200, found)})
+    span = date(2022, 10, 1), date(2022, 10, 2)
+    options = {"reprocess_behavior": "failed", "run_backwards": True, "max_active_runs": 3}
+    assert api.days_to_run("pinterest_batch", *span, **options) == [date(2022, 10, 2), date(2022, 10, 1)]
+    assert json.loads(server.asked[-1].content) == {
+        "dag_id": "pinterest_batch", "from_date": "2022-10-01T00:00:00Z", "to_date": "2022-10-02T00:00:00Z",
+        **options,
+    }  # fmt: skip
+
+
+def test_the_tasks_of_many_runs_that_changed_are_one_question():
+    row = {
+        "dag_run_id": "r", "task_id": "clean.pin", "map_index": -1, "state": "running", "try_number": 1,
+        "start_date": "2022-10-01T00:00:00Z", "end_date": None, "duration": None,
+    }  # fmt: skip
+    answer = {"task_instances": [row], "total_entries": 1}
+    api, server = client(**{"GET /dags/d/dagRuns/~/taskInstances": (200, answer)})
+    since = datetime(2022, 10, 1, tzinfo=UTC)
+    tasks = api.changed_tasks("d", since, logical_date_gte="2022-10-01T00:00:00Z")
+    assert [(task.run_id, task.task_id, task.state) for task in tasks] == [("r", "clean.pin", "running")]
+    asked = server.asked[-1].url.params
+    assert asked["updated_at_gte"] == "2022-10-01T00:00:00+00:00"
+    assert {"running", "deferred", "failed", "success"} < set(asked.get_list("state"))
+
+
+def test_a_dag_tells_its_first_day_and_which_task_waits_for_which():
+    tasks = {
+        "tasks": [
+            {"task_id": "a", "downstream_task_ids": ["b"]},
+            {"task_id": "b", "downstream_task_ids": None},
+        ]
+    }
+    api, _ = client(
+        **{
+            "GET /dags/d/details": (200, {"start_date": "2017-10-20T00:00:00Z"}),
+            "GET /dags/d/tasks": (200, tasks),
+        }
+    )
+    assert api.start_date("d") == date(2017, 10, 20)
+    assert api.edges("d") == {"a": ["b"], "b": []}
 
 
 def test_log_lines_show_level_event_and_error():
@@ -129,13 +191,13 @@ def test_log_lines_show_level_event_and_error():
     ]
     path = "/dags/d/dagRuns/r/taskInstances/t/logs/2"
     api, _ = client(**{f"GET {path}": (200, {"content": content})})
-    task = Task("t", -1, "failed", 2, None, None, 1.0)
+    task = Task("r", "t", -1, "failed", 2, None, None, 1.0)
     assert api.log("d", "r", task) == ["moved 3 rows", "ERROR: Task failed | Boom: no table"]
 
 
 def test_links_quote_run_ids():
     api = AirflowApi("http://airflow")
-    task = Task("clean.pin", 3, "failed", 1, None, None, 1.0)
+    task = Task("r", "clean.pin", 3, "failed", 1, None, None, 1.0)
     run_id = "manual__2022-10-15T00:00:00+00:00"
     assert api.task_link("d", run_id, task) == (
         "http://airflow/dags/d/runs/manual__2022-10-15T00%3A00%3A00%2B00%3A00/tasks/clean.pin/mapped/3"

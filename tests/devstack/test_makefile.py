@@ -12,7 +12,7 @@ def recipe(*arguments):
         text=True,
         check=True,
     )
-    return done.stdout.splitlines()[-1]
+    return done.stdout.replace("\\\n", "").splitlines()[-1]
 
 
 def test_what_a_person_types_reaches_the_shell_as_it_is():
@@ -32,3 +32,12 @@ def test_another_folder_of_environments_is_used():
 def test_a_folder_and_a_rate_reach_the_seed_as_they_are():
     assert recipe("seed", "SOURCE=/tmp/it's $(y").rstrip().endswith("--source '/tmp/it'\\''s $(y'")
     assert recipe("seed", "LIVE=10; ls").rstrip().endswith("--live '10; ls'")
+
+
+def test_a_backfill_runs_backwards_only_when_told_so():
+    days = ["backfill", "FROM=2022-10-15", "TO=2022-10-17", "REPROCESS=failed"]
+    forwards = "backfill '2022-10-15' '2022-10-17' --reprocess 'failed'"
+    for words in ([], ["RUN_BACKWARDS="], ["RUN_BACKWARDS=0"]):
+        assert recipe(*days, *words).rstrip().endswith(forwards)
+    backwards = recipe(*days, "RUN_BACKWARDS=1").split()
+    assert " ".join(backwards).endswith(f"{forwards} --run-backwards")

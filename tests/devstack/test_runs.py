@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from devstack import runs
-from devstack.airflow_api import Backfill, BackfillActiveError, Run, Task
+from devstack.airflow_api import Run, Task
 from devstack.errors import StackError
 
 START = datetime(2022, 10, 15, 12, 0, 0, tzinfo=UTC)
@@ -16,7 +16,7 @@ def run(state, run_id="one", day=15):
 
 
 def task(task_id, state):
-    return Task(task_id, -1, state, 1, START, END, 4.0)
+    return Task("one", task_id, -1, state, 1, START, END, 4.0)
 
 
 class Api:
@@ -82,33 +82,61 @@ def test_an_unknown_reprocess_is_refused():
         runs.backfill(None, "2022-10-15", "2022-10-15", reprocess="all")
 
 
-class Backfills:
-    """A DAG whose last backfill is not closed for a while."""
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (
+            "2017-10-19",
+            "2017-10-25",
+            r"FROM=2017-10-19 lies before 2017-10-20, .* Repair: give FROM=2017-10-20",
+        ),
+        (
+            "2022-10-14",
+            "2022-10-16",
+            r"TO=2022-10-16: that UTC day is not over .* Repair: give TO=2022-10-15",
+        ),
+        (
+            "2023-01-01",
+            "2023-01-02",
+            r"TO=2023-01-02: that UTC day is not over .* Repair: give TO=2022-10-15",
+        ),
+    ],
+)
+def test_days_before_the_first_or_not_over_are_refused(first, last, words):
+    with pytest.raises(StackError, match=words):
+        runs._check_span(
+            runs.days(first, last), date(2017, 10, 20), datetime(2022, 10, 16, 23, 59, tzinfo=UTC)
+        )
 
-    def __init__(self, refusals, active):
-        self.refusals = refusals
-        self.active = active
 
-    def create_backfill(self, dag_id, first, last, **options):
-        if self.refusals:
-            self.refusals -= 1
-            raise BackfillActiveError("active")
-        return Backfill(2, dag_id, False)
-
-    def runs(self, dag_id, **filters):
-        return self.active
+def test_the_first_day_and_yesterday_are_accepted():
+    now = datetime(2022, 10, 16, tzinfo=UTC)
+    runs._check_span((date(2017, 10, 20), date(2022, 10, 15)), date(2017, 10, 20), now)
 
 
-SPAN = (date(2022, 10, 15), date(2022, 10, 15))
-
-
-def test_an_ended_backfill_that_is_not_closed_yet_is_waited_for(monkeypatch):
-    monkeypatch.setattr(runs, "POLL_SECONDS", 0)
+def test_who_interrupts_a_load_reads_where_it_goes_on():
     said = []
-    assert runs._create_backfill(Backfills(3, []), SPAN, {}, said.append).id == 2
-    assert said == ["waiting for Airflow to close the last backfill"]
+    with pytest.raises(KeyboardInterrupt):
+        runs.run_and_wait(Triggered(), "pinterest_batch", "one", {}, said.append)
+    assert said[-1] == (
+        "\nrun one of pinterest_batch goes on in Airflow: look at it at http://airflow/run, "
+        "and mark it there as failed to end it."
+    )
 
 
-def test_a_backfill_that_still_runs_is_not_waited_for():
-    with pytest.raises(BackfillActiveError):
-        runs._create_backfill(Backfills(3, [run("running")]), SPAN, {}, lambda _: None)
+class Triggered(Api):
+    """A run whose wait is interrupted."""
+
+    def __init__(self):
+        super().__init__([], [])
+
+    def wait_for_dag(self, dag_id):
+        pass
+
+    unpause = wait_for_dag
+
+    def trigger(self, dag_id, run_id, conf):
+        return run("queued")
+
+    def run(self, dag_id, run_id):
+        raise KeyboardInterrupt

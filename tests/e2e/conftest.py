@@ -150,6 +150,13 @@ class Stack:
             time.sleep(0.5)
         raise AssertionError(f"the backfill {first}..{last} has not ended")
 
+    def await_no_backfill(self, seconds: int = 120) -> None:
+        """Wait until Airflow has closed the last backfill: it runs one at a time."""
+        ends = time.monotonic() + seconds
+        while active := self.api.active_backfills(BATCH):
+            assert time.monotonic() < ends, f"still active: {', '.join(map(str, active))}"
+            time.sleep(0.5)
+
     def ledger(self, first: str, end: str) -> dict[str, dict[str, int]]:
         """Sum the ledger over [first, end) per source table."""
         rows = self.rows(
@@ -181,21 +188,27 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     state = Path(kept) if kept else tmp_path_factory.mktemp("e2e") / "state"
     settings = Settings(state_dir=state, port_offset=500)  # beside the one a person may be running
     try:
-        supervise.up(settings)
-        api = AirflowApi(settings.airflow_url)
-        whole = Stack(settings, api)
-        if not kept or not (state / "seeded").exists():
-            seed(settings, posts=POSTS, span=SPAN, random_seed=7)
-            for dag_id in (SETUP, BATCH):
-                api.wait_for_dag(dag_id)
-            api.unpause(SETUP)
-            whole.finish(SETUP, whole.trigger(SETUP))
-            api.unpause(BATCH)
-            (state / "seeded").touch()
-        yield whole
+        yield ready(settings, POSTS, SPAN)
     finally:
         if not kept:
             supervise.reset(settings)
+
+
+def ready(settings: Settings, posts: int, span: str) -> Stack:
+    """Start a stack; the first time seed it and run the set-up."""
+    supervise.up(settings)
+    api = AirflowApi(settings.airflow_url)
+    whole = Stack(settings, api)
+    seeded = settings.state_dir / "seeded"
+    if not seeded.exists():
+        seed(settings, posts=posts, span=span, random_seed=7)
+        for dag_id in (SETUP, BATCH):
+            api.wait_for_dag(dag_id)
+        api.unpause(SETUP)
+        whole.finish(SETUP, whole.trigger(SETUP))
+        api.unpause(BATCH)
+        seeded.touch()
+    return whole
 
 
 @pytest.fixture
