@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     # API Gateway's keys have at least 20 characters
     gateway_key: str = "gateway-key-local-only"
     spark_memory: str = "2g"
+    spark_large: bool = (
+        False  # Spark compiles for many rows; small windows, which it is tuned for, get slower
+    )
 
     def model_post_init(self, context: Any, /) -> None:
         """Move every port that was not set by hand by `port_offset`; make every path absolute."""

@@ -19,14 +19,17 @@ OPENED = (
 # small writes are bound by compiling, not by running: the quick compiler alone and the plain collector
 # halve the time to a warm server and save half a gigabyte
 # one compiler tier halves the code cache to 48 MiB; when that is full Spark is interpreted, then dies
+QUICK = "-XX:TieredStopAtLevel=1"
 JVM = (
-    "-XX:TieredStopAtLevel=1",
     "-XX:ReservedCodeCacheSize=512m",
     "-XX:+UseSerialGC",
     "-Xss4m",
     "-XX:MetaspaceSize=256m",
     "-XX:+ExitOnOutOfMemoryError",
 )
+
+# a window is small and each of its plans new: compiling them costs more than it saves
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 
 # loggers that only repeat what the client is told, or what is meant to be so
 QUIET = (
@@ -90,9 +93,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": f"s3://{settings.bucket}/lake/default",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
-        # a window is small and each of its plans new: compiling them costs more than it saves
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        **({} if settings.spark_large else INTERPRETED),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "1",
         **{f"spark.hadoop.{name}": value for name, value in hadoop.items()},
@@ -105,6 +106,7 @@ def command(settings: Settings) -> list[str]:
     return [
         str(settings.java),
         f"-Xmx{settings.spark_memory}",
+        *(() if settings.spark_large else (QUICK,)),
         *JVM,
         *(f"--add-opens={name}=ALL-UNNAMED" for name in OPENED),
         "-Djdk.reflect.useDirectMethodHandle=false",

@@ -369,7 +369,7 @@ def test_many_mismatches_are_counted_and_fifty_listed(tmp_path: Path) -> None:
 def test_a_listing_holds_every_mismatch_and_is_named_when_the_error_is_cut(tmp_path: Path) -> None:
     write(tmp_path, "csv", [[PIN], [GEO], [(n, "a", "b", "old", None) for n in range(1_200)]])
     listing = tmp_path / "state" / "mismatches.txt"
-    with pytest.raises(StackError, match="1,200 in user_data.csv.; all of them are in ") as refused:
+    with pytest.raises(StackError, match=r"1,200 in user_data\.csv\); all of them are in ") as refused:
         list(Dump(tmp_path, listing).chunks())
     assert str(listing) in str(refused.value)
     lines = listing.read_text().splitlines()
