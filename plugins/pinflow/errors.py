@@ -57,6 +57,18 @@ class LakeError(PinflowError):
     anchor = "lake"
 
 
+class ObjectGoneError(PinflowError, AirflowFailException):
+    """An object that was written is no longer in the lake; a retry cannot help."""
+
+    anchor = "gone"
+
+
+class RebuildError(PinflowError, AirflowFailException):
+    """Stale days cannot be rebuilt, or their run failed; a retry cannot help."""
+
+    anchor = "rebuild"
+
+
 class LandingError(PinflowError, AirflowFailException):
     """What Kafka acknowledged did not land while we waited."""
 

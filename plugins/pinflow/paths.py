@@ -86,6 +86,22 @@ def manifest_key(table: str, window: Window, run: str, try_number: int, suffix: 
     return f"manifests/{table}/{window.slug}/{run}/{try_number}.{suffix}"
 
 
+def run_of_manifest(key: str) -> str | None:
+    """Run hash in the key of an id file or key list, or None for another key."""
+    parts = key.split("/")
+    return parts[3] if len(parts) == 5 and parts[0] == "manifests" else None
+
+
+def snapshot_prefix(run: str, task_id: str, try_number: int) -> str:
+    """Folder of one snapshot of the source: `reconcile/<run hash>/<task>/<try>`."""
+    return f"reconcile/{run}/{task_id}/{try_number}"
+
+
+def snapshot_key(table: str, first: int) -> str:
+    """Key below a snapshot of the part that starts with this row; shaped as the sink's keys."""
+    return f"{table}/partition=0/{table}+0+{first:020d}.json.gz"
+
+
 def split_uri(uri: str) -> tuple[str, str]:
     """Split s3://bucket/key."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")

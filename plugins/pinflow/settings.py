@@ -3,7 +3,15 @@
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from pinflow.errors import SettingsError
 
@@ -12,6 +20,21 @@ TABLES = ("pin", "geo", "user")
 
 UserId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+# below it Delta refuses to vacuum by itself
+WEEK_HOURS = 168
+# a run that waits and retries all it may ends within three days: what is older belongs to none at work
+SHORTEST_DAYS = 3
+
+
+def _long_enough(days: int | None) -> int | None:
+    if days and days < SHORTEST_DAYS:
+        raise ValueError(
+            f"{days} days are fewer than a run may need: give 0 (for ever) or {SHORTEST_DAYS} or more"
+        )
+    return days or None
+
+
+Days = Annotated[Annotated[int, Field(ge=0)] | None, AfterValidator(_long_enough)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,255}$")]
 
 
@@ -52,6 +75,25 @@ class Compute(_Model):
         return self
 
 
+class Retention(_Model):
+    """How long things are kept; 0 or null: for ever. Quarantine, ledger and silver have no limit."""
+
+    landed_days: Days = 30
+    manifest_days: Days = 30
+    snapshot_days: Days = 7
+    vacuum_hours: int = Field(default=WEEK_HOURS, ge=0)
+    vacuum_early: bool = False
+
+    @model_validator(mode="after")
+    def _no_reader_is_robbed(self) -> Self:
+        if self.vacuum_hours < WEEK_HOURS and not self.vacuum_early:
+            raise ValueError(
+                f"vacuum_hours below {WEEK_HOURS} takes files that queries at work and time travel may need: "
+                "raise it, or set vacuum_early to true"
+            )
+        return self
+
+
 class Settings(_Model):
     """One environment's settings; every default is the local stack's."""
 
@@ -67,6 +109,7 @@ class Settings(_Model):
     source_is_live: bool = True
     shift_days: int = Field(default=0, ge=0, le=36_500)
     sink: Sink = Sink()
+    retention: Retention = Retention()
     poll_seconds: int = Field(default=5, ge=1)
     topic_partitions: int = Field(default=3, ge=1)
     topic_replication: int = Field(default=-1, ge=-1)
@@ -93,7 +136,7 @@ class Settings(_Model):
     def names(self) -> dict[str, str]:
         """What SQL files and job parameters may refer to; identifiers are quoted."""
         quoted = {schema: self.schema_name(schema) for schema in Schemas.model_fields}
-        return {**quoted, "bucket": self.bucket}
+        return {**quoted, "bucket": self.bucket, "vacuum_hours": str(self.retention.vacuum_hours)}
 
 
 def parse_settings(raw: Any) -> Settings:

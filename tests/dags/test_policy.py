@@ -11,7 +11,7 @@ from jinja2 import Environment, meta
 REPO = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((REPO / "dags").glob("*.py"))
 HEADINGS = ("Purpose", "Inputs", "Outputs", "Schedule", "Backfill", "On failure")
-NAMES = {"stage", "silver", "gold", "ops", "bucket"}
+NAMES = {"stage", "silver", "gold", "ops", "bucket", "vacuum_hours"}
 
 
 def tasks(dag_bag: Any) -> list[Any]:
@@ -107,6 +107,34 @@ def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
         **{name: {"publish"} for name in analytics},
     }
     assert found == expected
+
+
+def test_maintenance_compares_rebuilds_and_compares_again(dag_bag: Any) -> None:
+    dag = dag_bag.dags["pinterest_maintenance"]
+    found = {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
+    assert found == {
+        "upload_spark_code": set(),
+        "snapshot_source": set(),
+        "reconcile": {"snapshot_source", "upload_spark_code"},
+        "plan_rebuild": {"reconcile"},
+        "rebuild": {"plan_rebuild"},
+        "snapshot_again": {"rebuild"},
+        "confirm": {"snapshot_again", "upload_spark_code"},
+        "retain": set(),
+        "optimize": {"retain", "upload_spark_code"},
+        "cancel_orphans": set(),
+    }
+    assert dag.max_active_runs == 1, "two runs at once would rebuild the same days"
+    assert dag.params["rebuild"] is False, "a schedule must not rebuild by itself"
+    assert {task.trigger_rule for task in dag.tasks} == {"all_success"}, (
+        "without a window the rest is skipped"
+    )
+
+
+def test_a_rebuild_runs_the_batch_layer_with_the_params_it_has(dag_bag: Any) -> None:
+    from pinflow.operators.rebuild_windows import BATCH
+
+    assert {"window_start", "window_end"} <= set(dag_bag.dags[BATCH].params)
 
 
 def test_setup_checks_before_it_makes(dag_bag: Any) -> None:

@@ -41,7 +41,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def lake(spark: SparkSession) -> Lake:
-    made = Lake()
+    return make_lake(spark, Lake())
+
+
+def make_lake(spark: SparkSession, made: Lake) -> Lake:
+    """Create schemas, tables and views."""
     for schema in (made.stage, made.silver, made.gold, made.ops):
         spark.sql(f"CREATE SCHEMA {schema}")
     for path in (*sorted((SQL / "silver").glob("*.sql")), *sorted((SQL / "serving").glob("*.sql"))):

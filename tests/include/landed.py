@@ -140,6 +140,20 @@ class Landing:
         return path
 
 
+def write_snapshot(
+    folder: Path, posts: dict[int, str], lines: dict[str, list[bytes]], lines_per_part: int = 3
+) -> str:
+    """Write posts (id and day) and the three tables' lines as a snapshot of the source; give its folder."""
+    times = [wire({"ind": ind, "post_ts": f"{day}T01:02:03Z"}) for ind, day in posts.items()]
+    for table, rows in {"posts": times, **lines}.items():
+        under = folder / table / "partition=0"
+        under.mkdir(parents=True)
+        for first in range(0, max(len(rows), 1), lines_per_part):
+            part = b"".join(row + b"\n" for row in rows[first : first + lines_per_part])
+            (under / f"{table}+0+{first:020d}.json.gz").write_bytes(gzip.compress(part))
+    return f"file://{folder}"
+
+
 def _write_gz(path: Path, rows: Sequence[Row]) -> None:
     with gzip.open(path, "wt", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)

@@ -4,6 +4,7 @@ from typing import Any
 import boto3
 import pytest
 
+from pinflow.errors import ObjectGoneError
 from pinflow.manifest import Manifest, Span
 from pinflow.paths import landed_key
 from pinflow.sensors.kafka_offsets_s3_key import KafkaOffsetsS3KeySensor
@@ -91,3 +92,12 @@ def test_junk_lines_of_others_do_not_disturb(bucket: str, junk: bytes) -> None:
         Bucket=bucket, Key=key, Body=b'{"ind": 5}\n' + junk
     )
     assert poke(bucket, {"0": Span(0, 0, 5)}).is_done
+
+
+def test_landed_objects_that_are_gone_are_told_from_those_that_have_not_come(bucket: str) -> None:
+    put(bucket, 0, 9, [99])
+    with pytest.raises(
+        ObjectGoneError, match=r"offsets 3 to 4 of .*9\.json.*Repair: clear emulate\.geo.*#gone"
+    ):
+        poke(bucket, {"0": Span(3, 4, 12)})
+    assert not poke(bucket, {"0": Span(10, 12, 12)}).is_done

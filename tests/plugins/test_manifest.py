@@ -69,3 +69,11 @@ def test_the_run_hash_tells_runs_apart() -> None:
 def test_manifest_keys_name_table_window_run_and_try() -> None:
     key = paths.manifest_key("pin", WINDOW, "0123456789ab", 2)
     assert key == "manifests/pin/20221015T000000Z_20221016T000000Z/0123456789ab/2.jsonl.gz"
+
+
+def test_the_run_of_a_manifest_is_read_from_its_key_and_from_no_other() -> None:
+    key = paths.manifest_key("pin", WINDOW, "abc123", 2)
+    assert paths.run_of_manifest(key) == "abc123"
+    assert paths.run_of_manifest(f"{key.removesuffix('.jsonl.gz')}.keys.txt") == "abc123"
+    for other in ("manifests/setup-check", "reconcile/abc/snapshot_source/1/pin", key + "/x"):
+        assert paths.run_of_manifest(other) is None

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from pinflow.errors import ConnectionMissingError, LandingError, SourceBehindError, SourceUnavailableError
+from pinflow.errors import (
+    ConnectionMissingError,
+    LakeError,
+    LandingError,
+    ObjectGoneError,
+    SourceBehindError,
+    SourceUnavailableError,
+)
 from pinflow.hooks.lake import LakeHook
 from pinflow.hooks.source import SourceHook
 from pinflow.manifest import unpack
@@ -77,6 +84,20 @@ def test_the_ids_of_a_window_are_frozen_and_every_record_acknowledged_is_in_the_
     assert len({(row["partition"], row["offset"]) for row in written}) == 3
     ends = {str(row["partition"]): row["offset"] for row in written}
     assert {partition: span["last"] for partition, span in manifest["partitions"].items()} == ends
+
+
+def test_a_cleared_emulate_whose_ids_are_gone_says_to_select_again(
+    bucket: str, source: dict[str, Any]
+) -> None:
+    selected = {"posts": f"s3://{bucket}/manifests/posts/w/r/1.jsonl.gz", "run": "r", "count": 1}
+    emulate = MySqlToKafkaOperator(task_id="pin", table="pin", selected=selected)
+    with pytest.raises(
+        ObjectGoneError, match=r"1\.jsonl\.gz is no longer.*Repair: clear `select_posts`.*#gone"
+    ):
+        emulate.execute(context())
+    emulate.selected["posts"] = "s3://no-such-bucket/x"
+    with pytest.raises(LakeError, match="NoSuchBucket"):
+        emulate.execute(context())
 
 
 @pytest.mark.parametrize(

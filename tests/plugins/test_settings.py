@@ -27,6 +27,14 @@ def test_every_error_is_listed_at_once() -> None:
     assert "Repair: edit the Variable" in message
 
 
+def test_retention_of_nothing_is_for_ever_and_files_leave_early_only_when_told_so() -> None:
+    kept = parse_settings({"retention": {"landed_days": 0, "manifest_days": None}}).retention
+    assert (kept.landed_days, kept.manifest_days, kept.snapshot_days) == (None, None, 7)
+    assert parse_settings({}).names()["vacuum_hours"] == "168"
+    early = parse_settings({"retention": {"vacuum_hours": 0, "vacuum_early": True}})
+    assert early.names()["vacuum_hours"] == "0"
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
@@ -35,6 +43,9 @@ def test_every_error_is_listed_at_once() -> None:
         ({"catalog": "main"}, "/Volumes/"),
         ({"code_root": "dbfs:/code"}, "s3:// or /Volumes/"),
         ({"schemas": {"gold": "x`; DROP"}}, "schemas.gold"),
+        ({"retention": {"landed_days": 2}}, "retention.landed_days: .*2 days are fewer .* 3 or more"),
+        ({"retention": {"manifest_days": -1}}, "retention.manifest_days"),
+        ({"retention": {"vacuum_hours": 167}}, "vacuum_early"),
         ("text", "not a JSON object"),
     ],
 )

@@ -58,6 +58,10 @@ def test_shifted_days_are_read_as_if_they_were_later(monkeypatch: pytest.MonkeyP
         asked.append(parameters)
         if "AS newest_post" in sql:
             yield {"newest_post": datetime(2022, 10, 18, 15)}
+        elif "AS post_ts" in sql and parameters is None:
+            yield {"ind": 1, "post_ts": datetime(2022, 10, 15, 1)}
+            yield {"ind": 2, "post_ts": None}  # no time, or a zero date
+            yield {"ind": None, "post_ts": datetime(2022, 10, 15, 1)}
         elif "AS post_ts" in sql:
             yield {"ind": 1, "post_ts": datetime(2022, 10, 15, 1)}
         else:
@@ -72,3 +76,5 @@ def test_shifted_days_are_read_as_if_they_were_later(monkeypatch: pytest.MonkeyP
     assert list(hook.rows("geo", [1])) == [
         {"ind": 1, "timestamp": datetime(2022, 10, 25, 1), "date_joined": datetime(2015, 1, 1)}
     ]
+    assert list(hook.every_post()) == [{"ind": 1, "post_ts": datetime(2022, 10, 25, 1)}]
+    assert list(hook.every_row("geo")) == list(hook.rows("geo", [1]))

@@ -22,7 +22,8 @@ def statement(table: Table) -> str:
 
 def _column(column: Column) -> str:
     required = "" if column.nullable else " NOT NULL"
-    return f"`{column.name}` {column.type}{required} COMMENT {_text(column.doc)}"
+    kind = column.type.replace(",", ", ")
+    return f"`{column.name}` {kind}{required} COMMENT {_text(column.doc)}"
 
 
 def _text(value: str) -> str:

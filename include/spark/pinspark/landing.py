@@ -1,18 +1,39 @@
 """Landed objects as lines, and lines as rows with one of our ids or as junk."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark.manifest import Manifest
 
 IDS = "ind INT, post_ts STRING, partition INT, offset BIGINT"
-KEY = r"partition=(\d+)/[^/]*(?:\+|%2B)(\d+)\.json$"
+KEY = r"partition=(\d+)/[^/]*(?:\+|%2B)(\d+)\.json(?:\.gz)?$"
+GONE = re.compile(r"PATH_NOT_FOUND|FILE_NOT_EXIST|FileNotFoundException|NoSuchKey")
 JSON_SPACE = " \t\r\n"
 ID_TEXT = r"^-?(0|[1-9][0-9]{0,9})$"
 SURROGATE = (
     r"(?<!\\)(?:\\\\)*\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)"
     r"[dD][c-fC-F][0-9a-fA-F]{2})"
 )
+
+
+class LakeGoneError(RuntimeError):
+    """Objects of the lake that were there and are not any more."""
+
+
+@contextmanager
+def present(what: str, repair: str) -> Iterator[None]:
+    """Raise LakeGoneError with the repair when what is read inside is no longer in the lake."""
+    try:
+        yield
+    except Exception as error:
+        if not GONE.search(str(error)):
+            raise
+        reason = str(error).splitlines()[0][:300]
+        raise LakeGoneError(f"{what} is no longer in the lake: {reason} Repair: {repair}") from error
 
 
 def read_keys(spark: SparkSession, manifest: Manifest) -> list[str]:
@@ -30,10 +51,12 @@ def read_lines(spark: SparkSession, keys: list[str]) -> DataFrame:
         return spark.createDataFrame([], "key STRING, partition INT, line INT, offset BIGINT, raw STRING")
     path = F.col("_metadata.file_path")
     lines = F.when(F.is_valid_utf8("value"), F.split("value", "\n")).otherwise(_split_bytes(F.col("value")))
-    ended = F.when(F.element_at(lines, -1) == "", F.slice(lines, 1, F.size(lines) - 1)).otherwise(lines)
+    last = F.size("lines") - 1
+    ended = F.when(F.get("lines", last) == "", F.slice("lines", 1, last)).otherwise(F.col("lines"))
     return (
         spark.read.text(keys, wholetext=True)
-        .select(path.alias("path"), F.posexplode(ended).alias("line", "raw"))
+        .select(path.alias("path"), lines.alias("lines"))
+        .select("path", F.posexplode(ended).alias("line", "raw"))
         .select(
             F.regexp_replace("path", r"^[A-Za-z0-9]+:/+(?:[^/]+/)", "").alias("key"),
             F.regexp_extract("path", KEY, 1).cast("int").alias("partition"),
@@ -71,7 +94,8 @@ def parse_lines(lines: DataFrame, id_name: str) -> DataFrame:
     wrapped = F.concat(F.lit("["), F.col("raw"), F.lit("]"))
     # a line could close our bracket itself; it cannot do so and also fit into an object
     closes = (
-        F.col("raw").rlike(r"\}\s*\]")
+        F.col("raw").contains("]")  # looked for first, as most lines have none
+        & F.col("raw").rlike(r"\}\s*\]")
         & F.try_parse_json(F.concat(F.lit('{"v":'), F.col("raw"), F.lit("}"))).isNull()
     )
     is_object = F.ltrim(F.col("raw"), F.lit(JSON_SPACE)).startswith("{")

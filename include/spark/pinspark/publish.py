@@ -3,24 +3,34 @@
 from functools import partial, reduce
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
 from pinspark.contracts import load_contract
 from pinspark.delta import check_schema, replace_where, retry_conflicts
+from pinspark.landing import present
 from pinspark.ledger import ledger_days, ledger_elsewhere, ledger_rows, ledger_totals
 from pinspark.manifest import Manifest
 from pinspark.session import together
 from pinspark.window import Window
 
 
+class StageGoneError(RuntimeError):
+    """Nothing is staged of a run that was acknowledged."""
+
+
 def publish_window(window: Window) -> list[dict[str, int | str]]:
     """Replace the window's days everywhere, take moved posts from other days, give the ledger's totals."""
-    for described in (*(tables.silver(load_contract(m.table)) for m in window.manifests), tables.QUARANTINE):
-        check_schema(window.spark, window.silver, described)
+    described = (*(tables.silver(load_contract(m.table)) for m in window.manifests), tables.QUARANTINE)
+    together(
+        partial(require_staged, window),
+        *(partial(check_schema, window.spark, window.silver, table) for table in described),
+    )
     together(
         partial(_replace_quarantine, window), *(partial(_replace_silver, window, m) for m in window.manifests)
     )
-    days = ledger_days(window)
+    with present(f"An id file of run {window.any.run}", "clear select_posts, so that the window runs anew."):
+        days = ledger_days(window)
     replace_where(ledger_rows(window, days), f"{window.ops}.ledger", window.any.days)
     totals = ledger_totals(window, days)
     moved = {total["source_table"] for total in totals if total["moved"]}
@@ -28,6 +38,22 @@ def publish_window(window: Window) -> list[dict[str, int | str]]:
         if manifest.table in moved:
             remove_elsewhere(window, manifest)
     return totals
+
+
+def require_staged(window: Window) -> None:
+    """Raise StageGoneError when retention took what is to be published: it would empty the window's days."""
+    staged = [
+        window.staged(name).select(F.lit(manifest.table).alias("source_table")).limit(1)
+        for manifest in window.manifests
+        for name in (manifest.table, f"{manifest.table}_rejects")
+    ]
+    found = {row.source_table for row in reduce(DataFrame.unionAll, staged).collect()}
+    gone = [manifest.table for manifest in window.manifests if manifest.count and manifest.table not in found]
+    if gone:
+        raise StageGoneError(
+            f"Nothing of run {window.any.run} is staged any more for {', '.join(gone)}. "
+            f"Repair: clear {', '.join(f'clean.{table}' for table in gone)}; what follows runs again."
+        )
 
 
 def _replace_silver(window: Window, manifest: Manifest) -> None:

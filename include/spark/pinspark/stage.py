@@ -1,5 +1,6 @@
 """Clean one table of a window and stage it: rows for silver, refused lines for quarantine."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,9 +9,9 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 
 from pinspark.contracts import Contract, load_contract
 from pinspark.delta import append, clear_run
-from pinspark.landing import parse_lines, read_ids, read_keys, read_lines
+from pinspark.landing import parse_lines, present, read_ids, read_keys, read_lines
 from pinspark.manifest import Manifest
-from pinspark.session import together
+from pinspark.session import expect_rows, together
 from pinspark.transforms import clean_columns, read_fields, read_values, settle
 
 SAMPLE = 10
@@ -34,19 +35,29 @@ class Staged:
 def stage_table(spark: SparkSession, manifest: Manifest, schema: str) -> Staged:
     """Replace this run's rows in the stage tables and make sure that no acknowledged id is missing."""
     contract = load_contract(manifest.table)
+    expect_rows(spark, manifest.count)
     rows, rejects = f"{schema}.`{manifest.table}`", f"{schema}.`{manifest.table}_rejects`"
     together(partial(clear_run, spark, rows, manifest), partial(clear_run, spark, rejects, manifest))
     if not manifest.count:
         return Staged(0, 0, 0, 0, 0)
-    settled = settled_rows(spark, manifest, contract)
-    counts = Observation("settled")
-    append(staged_rows(settled.observe(counts, *_counts()), manifest, contract), rows)
-    result = Staged(**{name: int(value or 0) for name, value in counts.get.items()})
-    if result.rejected or result.foreign:
-        append(rejected_rows(settled, manifest), rejects)
+    with _landed(manifest):
+        settled = settled_rows(spark, manifest, contract)
+        counts = Observation("settled")
+        append(staged_rows(settled.observe(counts, *_counts()), manifest, contract), rows)
+        result = Staged(**{name: int(value or 0) for name, value in counts.get.items()})
+        if result.rejected or result.foreign:
+            append(rejected_rows(settled, manifest), rejects)
     if result.staged + result.rejected != manifest.count:
         raise LandingIncompleteError(_missing(spark, manifest, schema, result))
     return result
+
+
+def _landed(manifest: Manifest) -> AbstractContextManager[None]:
+    return present(
+        f"{manifest.table} [{manifest.first_day}, {manifest.end_day}): what landed for run {manifest.run}",
+        f"clear emulate.{manifest.table}, which sends the window again; if its ids are gone too, clear "
+        "select_posts.",
+    )
 
 
 def settled_rows(spark: SparkSession, manifest: Manifest, contract: Contract) -> DataFrame:

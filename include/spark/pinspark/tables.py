@@ -47,6 +47,18 @@ QUALITY = (
     Column("failed", "BIGINT", "Rows that break the rule"),
     Column("detail", "STRING", "What was found, and what the rule wants"),
 )
+STALE = (
+    POST_DATE,
+    SOURCE_TABLE,
+    Column("inserted", "BIGINT", "Rows of the source that are not published"),
+    Column("changed", "BIGINT", "Rows whose content differs"),
+    Column("moved", "BIGINT", "Rows that left this day for another, or came from another"),
+    Column("deleted", "BIGINT", "Published rows that the source has no more"),
+    Column("source_rows", "BIGINT", "Rows of the day in the source"),
+    Column("silver_rows", "BIGINT", "Rows of the day in silver and, refused, in quarantine"),
+    Column("source_digest", "DECIMAL(38,0)", "Sum of the hashes of the rows in the source"),
+    Column("silver_digest", "DECIMAL(38,0)", "Sum of the hashes of the published rows"),
+)
 
 
 @dataclass(frozen=True)
@@ -98,9 +110,17 @@ LEDGER_TABLE = Table("ops", "ledger", "Counts of every day", "one row per day an
 QUALITY_TABLE = Table(
     "ops", "quality_results", "Results of the audit", "one row per run, table and rule", QUALITY, "run"
 )
+STALE_TABLE = Table(
+    "ops",
+    "stale_days",
+    "Published days that the source has changed since",
+    "one row per stale day and table",
+    STALE,
+    "post_date",
+)
 
 
 def all_tables() -> list[Table]:
     """List every table, in the order they are created."""
     made = [kind(load_contract(table)) for kind in (stage, rejects, silver) for table in TABLES]
-    return [*made, QUARANTINE, LEDGER_TABLE, QUALITY_TABLE]
+    return [*made, QUARANTINE, LEDGER_TABLE, QUALITY_TABLE, STALE_TABLE]

@@ -1,6 +1,7 @@
-"""Databricks beyond the provider's hook: rows of a statement, and files of a volume."""
+"""Databricks beyond the provider's hook: rows of a statement, files of a volume, runs at work."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException
@@ -11,6 +12,8 @@ from pinflow.hooks.connection import DefinedConnection
 
 CONNECTION = "pinterest_databricks"
 _STATEMENTS = "2.0/sql/statements"
+_RUNS = "2.2/jobs/runs/list"
+_PAGE = 25
 _ABSENT = 404
 DONE = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "CLOSED"})
 
@@ -61,6 +64,15 @@ class PinterestDatabricksHook(DefinedConnection, DatabricksHook):
         }
         answer: dict[str, Any] = self._do_api_call(("POST", _STATEMENTS), body)
         return answer
+
+    def active_runs(self) -> Iterator[dict[str, Any]]:
+        """Yield the one-time runs that have not ended, with their tasks, newest first."""
+        query = {"active_only": "true", "run_type": "SUBMIT_RUN", "expand_tasks": "true", "limit": _PAGE}
+        token: str | None = ""
+        while token is not None:
+            page = self._do_api_call(("GET", _RUNS), {**query, "page_token": token} if token else query)
+            yield from page.get("runs", ())
+            token = page.get("next_page_token") or None
 
     def put_file(self, path: str, content: bytes) -> None:
         """Write one file of a volume through the Files API."""

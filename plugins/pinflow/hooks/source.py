@@ -145,7 +145,7 @@ class SourceHook(DefinedConnection, MySqlHook):
         """Return the newest post's timestamp (naive UTC), None for an empty source."""
         row = next(self.stream(_statement("newest_post")), None)
         newest = next(iter(row.values())) if row else None
-        return newest and min(newest, datetime.max - self.shift) + self.shift
+        return newest and self._later(newest)
 
     def posts(self, window: Window) -> Iterator[dict[str, Any]]:
         """Yield `ind` and `post_ts` of the window's posts, read in one statement and so one snapshot."""
@@ -155,6 +155,18 @@ class SourceHook(DefinedConnection, MySqlHook):
         }
         for row in self.stream(_statement("select_posts"), bounds):
             yield {**row, "post_ts": row["post_ts"] + self.shift}
+
+    def every_post(self) -> Iterator[dict[str, Any]]:
+        """Yield `ind` and `post_ts` of every post that has an id and a time, in no order."""
+        for row in self.stream(_statement("every_post")):
+            # a zero date is no datetime
+            if row["ind"] is not None and isinstance(row["post_ts"], datetime):
+                yield {**row, "post_ts": self._later(row["post_ts"])}
+
+    def every_row(self, table: str) -> Iterator[dict[str, Any]]:
+        """Yield a whole table in one unbuffered scan, in the order `rows` scans it."""
+        rows = self.stream(_statement(f"read_{table}"))
+        yield from map(self._shifted, rows) if self.shift else rows
 
     def rows(self, table: str, ids: Collection[int]) -> Iterator[dict[str, Any]]:
         """Yield a table's rows with these ids, in at most one scan of the table."""
@@ -170,4 +182,7 @@ class SourceHook(DefinedConnection, MySqlHook):
 
     def _shifted(self, row: dict[str, Any]) -> dict[str, Any]:
         time = row.get("timestamp")
-        return {**row, "timestamp": time + self.shift} if isinstance(time, datetime) else row
+        return {**row, "timestamp": self._later(time)} if isinstance(time, datetime) else row
+
+    def _later(self, moment: datetime) -> datetime:
+        return min(moment, datetime.max - self.shift) + self.shift

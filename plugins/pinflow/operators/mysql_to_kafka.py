@@ -48,8 +48,9 @@ class MySqlToKafkaOperator(BaseOperator):
     :param selected: what SelectPostsOperator returned (templated).
 
     Returns a manifest (pinflow.manifest.Manifest as JSON); its id file lists ind, post_ts, partition and
-    offset of every acknowledged record. Raises SourceError, SourceUnavailableError, KafkaTopicError,
-    KafkaDeliveryError or ApiError; a retry sends the whole window again, and readers drop the doubles by id.
+    offset of every acknowledged record. Raises SourceError, SourceUnavailableError, ObjectGoneError,
+    KafkaTopicError, KafkaDeliveryError or ApiError; a retry sends the whole window again, and readers drop
+    the doubles by id.
     """
 
     template_fields: Sequence[str] = ("table", "selected")
@@ -64,7 +65,8 @@ class MySqlToKafkaOperator(BaseOperator):
         """Read, send, write the id file, return the manifest."""
         settings, lake = load_settings(), LakeHook()
         selected = self._selected()
-        posts = {post["ind"]: post["post_ts"] for post in unpack(lake.read(selected["posts"]))}
+        frozen = lake.read(selected["posts"], "clear `select_posts`; everything after it runs again.")
+        posts = {post["ind"]: post["post_ts"] for post in unpack(frozen)}
         acknowledged = self._send(settings, paths.topic(settings.user_id, self.table), posts)
         manifest = self._manifest(settings, context, acknowledged)
         lake.write(manifest.ids, pack_ids(acknowledged, posts))

@@ -13,6 +13,7 @@ from pinflow.defaults import TASK_TIMEOUT
 from pinflow.errors import RemoteRunError
 from pinflow.hooks.databricks import CONNECTION
 from pinflow.operators.on_databricks import OnDatabricks
+from pinflow.run_name import RunName
 from pinflow.settings import Compute, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class PinsparkRunOperator(OnDatabricks, DatabricksSubmitRunOperator):
         timeout = self.execution_timeout or TASK_TIMEOUT
         seconds = int(timeout / timedelta(seconds=1))
         return {
-            "run_name": self._run_name(context),
+            "run_name": str(RunName.of(context["ti"])),
             "timeout_seconds": seconds,
             "tasks": [
                 {
@@ -103,12 +104,6 @@ class PinsparkRunOperator(OnDatabricks, DatabricksSubmitRunOperator):
             ],
             **of_run,
         }
-
-    def _run_name(self, context: "Context") -> str:
-        """Name a try; its id tells it from the same try of a DAG run that was deleted and made again."""
-        ti = context["ti"]
-        mapped = f" map {ti.map_index}" if ti.map_index is not None and ti.map_index >= 0 else ""
-        return f"{ti.dag_id}.{ti.task_id} {ti.run_id} try {ti.try_number}{mapped} ({ti.id})"
 
     def _attach(self, body: dict[str, Any], context: "Context") -> tuple[int, str, str]:
         ti = context["ti"]

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
 
 from pinflow import paths
-from pinflow.errors import LandingError
+from pinflow.errors import LandingError, ObjectGoneError
 from pinflow.hooks.lake import CONNECTION, LakeHook
 from pinflow.hooks.source import KEY
 from pinflow.manifest import Manifest, Span
@@ -16,6 +16,8 @@ from pinflow.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+_SEND_AGAIN = "clear emulate.{}, which sends the window again."
 
 
 def _holds(content: bytes, key_column: str, ind: int, line: int) -> bool:
@@ -97,12 +99,21 @@ class KafkaOffsetsS3KeySensor(S3KeySensor):
             if start is None:
                 continue
             if start > span.last:
-                return keys
+                return keys or self._gone(manifest, span, key)
             if start <= span.first:
                 keys.clear()
             keys.append(key)
             newest = start
         if not keys:
             return None
-        content = lake.read(f"s3://{settings.bucket}/{keys[-1]}")
+        content = lake.read(f"s3://{settings.bucket}/{keys[-1]}", _SEND_AGAIN.format(manifest.table))
         return keys if _holds(content, KEY[manifest.table], span.last_id, span.last - newest) else None
+
+    @staticmethod
+    def _gone(manifest: Manifest, span: Span, later: str) -> NoReturn:
+        raise ObjectGoneError(
+            f"No object holds the offsets {span.first} to {span.last} of `{manifest.topic}`, but {later} is "
+            "there, which the sink wrote later: those that held them are gone.",
+            f"{_SEND_AGAIN.format(manifest.table)} If that repeats, raise sink.records_per_object in the "
+            "Variable to the sink's.",
+        )

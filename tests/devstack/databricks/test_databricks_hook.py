@@ -1,14 +1,20 @@
 """What our hook adds to the provider's, against the real endpoint."""
 
 import json
+import uuid
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from devstack.airflow_entries import variable
 from pinflow import setup, spark_code
 from pinflow.errors import SetupError, WorkspaceError
+from pinflow.hooks import databricks
 from pinflow.hooks.databricks import PinterestDatabricksHook
+from pinflow.operators.cancel_orphans import CancelOrphansOperator
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
+from pinflow.run_name import RunName
 from tests.devstack.databricks.conftest import Workspace
 
 
@@ -53,3 +59,27 @@ def test_a_refused_token_names_host_connection_and_repair(
         PinterestDatabricksHook().has_file("/Volumes/main/default/code/x")
     with pytest.raises(SetupError, match=r"runs no statement.*Repair: .*#setup"):
         setup.check_databricks()
+
+
+def test_runs_at_work_are_listed_over_pages_and_those_of_nobody_are_cancelled(
+    light: Workspace, hook: PinterestDatabricksHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databricks, "_PAGE", 1)
+    settings = variable(light.settings) | {"code_root": f"s3://{light.settings.bucket}/code/test"}
+    monkeypatch.setenv("AIRFLOW_VAR_PINFLOW", json.dumps(settings))
+    name = str(RunName("pinterest_batch", "clean.pin", "run", 1, str(uuid.uuid4())))
+    ended = light.submit(light.body("print(1)"))
+    light.wait(ended)
+    runs = [
+        light.submit(light.body("import time\ntime.sleep(120)", run_name=text)) for text in (name, "other")
+    ]
+    active = {run["run_id"]: run for run in hook.active_runs()}
+    assert set(runs) <= set(active)
+    assert ended not in active
+    assert active[runs[0]]["run_name"] == name
+    context: Any = {"ti": SimpleNamespace(get_task_states=lambda *_, **__: {"run": {"clean.pin": "success"}})}
+    (cancelled,) = CancelOrphansOperator(task_id="cancel_orphans").execute(context)
+    assert cancelled["run_id"] == runs[0]
+    assert light.wait(runs[0])["state"]["result_state"] == "CANCELED"
+    assert light.get(runs[1])["state"]["life_cycle_state"] not in ("TERMINATING", "TERMINATED")
+    hook.cancel_run(runs[1])

@@ -1,9 +1,6 @@
 """The three jobs over landed objects, as a run calls them: explicit parameters in, lines and a RESULT out."""
 
 import json
-import runpy
-import sys
-from collections.abc import Callable
 from datetime import UTC, date
 from pathlib import Path
 from typing import Any
@@ -17,44 +14,9 @@ from pinspark.manifest import parse_manifests
 from pinspark.stage import LandingIncompleteError
 from tests.include.conftest import Lake
 from tests.include.landed import ROWS, Landing, Row, geo_row, pin_row, user_row, wire
-
-JOBS = Path(__file__).resolve().parents[4] / "include" / "spark" / "jobs"
-Run = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def run_job(spark: SparkSession, lake: Lake) -> Run:
-    """Run a job's main in this process and give its RESULT."""
-
-    def run(job: str, manifests: Row | list[Row]) -> dict[str, Any]:
-        given = {"manifest" if isinstance(manifests, dict) else "manifests": json.dumps(manifests)}
-        given |= {name: getattr(lake, name) for name in NEEDS[job]}
-        lines: list[str] = []
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                sys, "argv", [job, *(part for name in given for part in (f"--{name}", given[name]))]
-            )
-            patch.setattr("builtins.print", lambda *parts: lines.append(" ".join(map(str, parts))))
-            runpy.run_path(str(JOBS / f"{job}.py"), run_name="__main__")
-        assert lines[-1].startswith("RESULT ")
-        result: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
-        return result | {"log": lines[:-1]}
-
-    return run
-
+from tests.include.spark.jobs.conftest import Run, landings, load
 
 RULES = sum(len(load_contract(table).quality) for table in TABLES)
-NEEDS = {"clean": ["stage"], "audit": ["stage", "ops"], "publish": ["stage", "silver", "ops"]}
-
-
-def load(run_job: Run, manifests: list[Row]) -> dict[str, Any]:
-    """Clean, audit and publish a window."""
-    cleaned = {manifest["table"]: run_job("clean", manifest) for manifest in manifests}
-    return {"clean": cleaned, "audit": run_job("audit", manifests), "publish": run_job("publish", manifests)}
-
-
-def landings(folder: Path, start: str, end: str, run: str) -> dict[str, Landing]:
-    return {table: Landing(folder, table, start, end, run) for table in TABLES}
 
 
 def stored(spark: SparkSession, lake: Lake, where: str) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,0 +1,59 @@
+"""The jobs as a run calls them: explicit parameters in, lines and a RESULT out."""
+
+import json
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from pinspark.contracts import TABLES
+from tests.include.conftest import Lake
+from tests.include.landed import Landing, Row
+
+JOBS = Path(__file__).resolve().parents[4] / "include" / "spark" / "jobs"
+Run = Callable[..., dict[str, Any]]
+NEEDS = {
+    "clean": ["stage"],
+    "audit": ["stage", "ops"],
+    "publish": ["stage", "silver", "ops"],
+    "reconcile": ["silver", "ops"],
+    "optimize": ["stage", "silver", "gold", "ops"],
+}
+
+
+@pytest.fixture(scope="module")
+def run_job(spark: SparkSession, lake: Lake) -> Run:
+    """Run a job's main in this process and give its RESULT; the schemas it needs are given by themselves."""
+
+    def run(job: str, manifests: Row | list[Row] | None = None, **given: str) -> dict[str, Any]:
+        if manifests is not None:
+            given["manifest" if isinstance(manifests, dict) else "manifests"] = json.dumps(manifests)
+        given |= {name: getattr(lake, name) for name in NEEDS[job]}
+        arguments = [part for name, text in given.items() for part in (f"--{name.replace('_', '-')}", text)]
+        lines: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [job, *arguments])
+            patch.setattr(
+                "builtins.print", lambda *parts: lines.extend(" ".join(map(str, parts)).split("\n"))
+            )
+            runpy.run_path(str(JOBS / f"{job}.py"), run_name="__main__")
+        assert lines[-1].startswith("RESULT ")
+        result: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
+        return result | {"log": lines[:-1]}
+
+    return run
+
+
+def load(run_job: Run, manifests: list[Row]) -> dict[str, Any]:
+    """Clean, audit and publish a window."""
+    cleaned = {manifest["table"]: run_job("clean", manifest) for manifest in manifests}
+    return {"clean": cleaned, "audit": run_job("audit", manifests), "publish": run_job("publish", manifests)}
+
+
+def landings(folder: Path, start: str, end: str, run: str) -> dict[str, Landing]:
+    """Begin the three tables of a window."""
+    return {table: Landing(folder, table, start, end, run) for table in TABLES}
