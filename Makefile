@@ -73,7 +73,7 @@ check: setup ## lint, formatting, types and the DAGs' policies
 	@$(AIRFLOW)/sqlfluff lint include/sql
 	@$(AIRFLOW)/python -m pytest -q tests/dags
 
-bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window]
+bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window|backfill]
 	@$(AIRFLOW)/python -m bench $(call typed,BENCH)
 
 mwaa: setup ## build the tree to upload to MWAA: build/mwaa/dags/pinflow

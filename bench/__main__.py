@@ -10,7 +10,7 @@ from devstack import supervise
 from devstack.config import REPO, Settings
 
 sys.path.insert(0, str(REPO / "plugins"))
-PARTS = ("emulation", "cleaning", "analytics", "window")
+PARTS = ("emulation", "cleaning", "analytics", "window", "backfill")
 
 
 def main(names: list[str]) -> None:

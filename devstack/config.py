@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     databricks_token: str = "local-token"  # noqa: S105 - loopback only
     # API Gateway's keys have at least 20 characters
     gateway_key: str = "gateway-key-local-only"
+    s3_log_level: str = "warn"  # debug: each request and each file listed
     spark_memory: str = "2g"
     spark_large: bool = (
         False  # Spark compiles for many rows; small windows, which it is tuned for, get slower

@@ -9,7 +9,6 @@ from devstack.service import Service, port_open
 
 MEMORY = "256m"
 QUIET = (
-    "-DLOG_LEVEL=warn",
     "-DJETTY_LOG_LEVEL=warn",
     "-Dlogback.statusListenerClass=ch.qos.logback.core.status.NopStatusListener",
 )
@@ -67,6 +66,7 @@ def service(settings: Settings) -> Service:
             f"-Xmx{MEMORY}",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
+            f"-DLOG_LEVEL={settings.s3_log_level}",
             *QUIET,
             *("-jar", str(jars.single(settings, "s3")), "--properties", str(_file(settings))),
         ],

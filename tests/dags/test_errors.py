@@ -78,6 +78,11 @@ def test_the_runbook_says_what_to_do(kind: type[errors.PinflowError]) -> None:
     assert len(section(kind.anchor).split()) > 10, f"describe #{kind.anchor} in docs/runbook.md"
 
 
+def test_each_error_has_an_anchor_of_its_own() -> None:
+    anchors = [kind.anchor for kind in CLASSES if kind is not errors.PinflowError]
+    assert len(set(anchors)) == len(anchors)
+
+
 def test_pinflow_raises_its_own_errors_only() -> None:
     ours = {c.__name__ for c in CLASSES}
     for file, tree in trees(REPO / "plugins" / "pinflow").items():

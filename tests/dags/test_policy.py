@@ -173,14 +173,3 @@ def test_only_window_computes_dates() -> None:
         text = file.read_text()
         for forbidden in ("data_interval", "utcnow(", "datetime.now(", "date.today("):
             assert forbidden not in text, f"{file.name}: {forbidden} - ask pinflow.window instead"
-
-
-def test_every_error_class_has_an_anchor_in_the_runbook() -> None:
-    from pinflow import errors
-
-    runbook = (REPO / "docs" / "runbook.md").read_text()
-    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.PinflowError)]
-    anchors = {c.anchor for c in classes if c is not errors.PinflowError}
-    assert len(anchors) == len(classes) - 1, "give each error class an anchor of its own"
-    for anchor in sorted(anchors):
-        assert f'<a id="{anchor}"></a>' in runbook, f"describe #{anchor} in docs/runbook.md"
