@@ -24,6 +24,8 @@ from devstack.engine.server import REPAIR, SparkServer
 
 TICK = 0.5
 GRACE = 3.0
+# Spark loses an interrupt that meets a statement while it is planned, and then nothing ends it any more
+PLANNED = 1.5
 REFUSALS = 2
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
@@ -173,9 +175,14 @@ class Parent:
             _signal_group(run.pid, signal.SIGTERM)
 
     def _release(self, run: Run) -> None:
-        """Interrupt a session from a process that may open a channel."""
+        """Interrupt a session from a process that may open a channel, when its statement is planned."""
+
+        def release() -> None:
+            time.sleep(PLANNED)
+            self.server.release(run.session)
+
         if self.server.answers():
-            self._fork(lambda: warm.bounded(lambda: self.server.release(run.session)), self.path.parent)
+            self._fork(lambda: warm.bounded(release), self.path.parent)
 
     def _reap(self) -> None:
         while True:
