@@ -18,7 +18,7 @@ from pinflow import paths
 from pinflow.operators.sql_file import SqlFileOperator, wrap
 from pinflow.settings import TABLES, load_settings
 
-SIZES = (11_154, 1_000_000)
+SIZES = (11_154,)
 TURNS = 3
 THREADS = 2
 Result = dict[str, Any]
