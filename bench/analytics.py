@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import sqlglot
 
-from bench import lake
+from bench import duck, lake
 from bench.measure import median_of, ratio
 from devstack.config import REPO, Settings
 from devstack.engine.server import SparkServer
@@ -20,7 +20,6 @@ from pinflow.settings import TABLES, load_settings
 
 SIZES = (11_154,)
 TURNS = 3
-THREADS = 2
 Result = dict[str, Any]
 
 
@@ -40,7 +39,7 @@ def _measure(settings: Settings, posts: int) -> Result:
     for side in sides.values():
         side()
     seconds = median_of(sides, TURNS)
-    with duckdb.connect() as connection:
+    with duck.connected() as connection:
         _copy(settings, connection)
         seconds["duckdb"] = sum(_in_duckdb(settings, connection, file) for file in files)
     return {
@@ -105,9 +104,7 @@ def _bare(settings: Settings, statements: list[list[str]]) -> list[float]:
 
 def _copy(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
     """Give DuckDB the published tables as Parquet, and the relation over them."""
-    connection.execute(
-        f"SET threads = {THREADS}; SET TimeZone = 'UTC'; CREATE SCHEMA silver; CREATE SCHEMA gold"
-    )
+    connection.execute("CREATE SCHEMA silver; CREATE SCHEMA gold")
     for table in TABLES:
         folder = f"{settings.bucket}/bench/{table}"
         statement = f"INSERT OVERWRITE DIRECTORY 's3://{folder}' USING parquet SELECT * FROM silver.`{table}`"  # noqa: S608

@@ -10,7 +10,7 @@ from bench.s3_requests import Counts, S3Requests
 from devstack import supervise
 from devstack.airflow_api import AirflowApi
 from devstack.config import Settings
-from devstack.runs import DAG, backfill, run_and_wait
+from devstack.runs import backfill, load, run_and_wait
 from devstack.source import seed
 
 FIRST = date(2022, 9, 1)
@@ -29,15 +29,15 @@ def run(settings: Settings) -> Result:
     seed(settings, posts=DAYS * POSTS, span=f"{FIRST}..{last}")
     api = AirflowApi(settings.airflow_url)
     run_and_wait(api, "pinterest_setup", f"bench__{time.time_ns()}", {})
-    _window(api, FIRST - timedelta(days=1))  # empty, and the first for everything that is still cold
+    _window(settings, FIRST - timedelta(days=1))  # empty, and the first for everything that is still cold
     requests = S3Requests(settings.state_dir / "logs" / "s3.log")
     days = [FIRST + timedelta(days=number) for number in range(DAYS)]
-    first = [_counted(api, requests, day) for day in days[:ALONE]]
+    first = [_counted(settings, requests, day) for day in days[:ALONE]]
     between = days[ALONE:-ALONE]
     begun = time.monotonic()
     backfill(settings, str(between[0]), str(between[-1]))
     rate = 60 * len(between) / (time.monotonic() - begun)
-    end = [_counted(api, requests, day) for day in days[-ALONE:]]
+    end = [_counted(settings, requests, day) for day in days[-ALONE:]]
     return {
         "days": DAYS,
         "posts_per_day": POSTS,
@@ -48,19 +48,18 @@ def run(settings: Settings) -> Result:
         f"last_{ALONE}_days": _means(end),
         "last_to_first": {name: ratio(end[-1][name], first[0][name]) for name in first[0]},
         "last_days_to_first_days": {name: ratio(_means(end)[name], _means(first)[name]) for name in first[0]},
-        "seconds_by_size": _sizes(settings, api),
+        "seconds_by_size": _sizes(settings),
     }
 
 
-def _window(api: AirflowApi, day: date) -> float:
-    conf = {"window_start": str(day), "window_end": str(day + timedelta(days=1))}
-    return run_and_wait(api, DAG, f"bench__{time.time_ns()}", conf).seconds
+def _window(settings: Settings, day: date) -> float:
+    return load(settings, str(day), str(day)).seconds
 
 
-def _counted(api: AirflowApi, requests: S3Requests, day: date) -> Counts:
+def _counted(settings: Settings, requests: S3Requests, day: date) -> Counts:
     counts: Counts = {}
     with requests.during(counts):
-        _window(api, day)
+        _window(settings, day)
     return counts
 
 
@@ -68,10 +67,10 @@ def _means(counts: list[Counts]) -> dict[str, float]:
     return {name: round(mean(one[name] for one in counts), 1) for name in counts[0]}
 
 
-def _sizes(settings: Settings, api: AirflowApi) -> dict[str, float]:
+def _sizes(settings: Settings) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for day, posts in SIZES.items():
         seed(settings, posts=posts, span=f"{day}..{day}")
-        seconds[str(posts)] = round(_window(api, day), 1)
+        seconds[str(posts)] = round(_window(settings, day), 1)
     small, large = seconds.values()
     return {**seconds, "large_to_small": ratio(large, small)}

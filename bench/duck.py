@@ -24,12 +24,18 @@ IDS = "{ind: 'INTEGER', post_ts: 'VARCHAR'}"
 COUNT = r"^(\d{1,19}(?:\.\d{1,9})?)([kM]?)$"
 
 
+def connected() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory, with as many threads as Spark has, in UTC."""
+    connection = duckdb.connect()
+    connection.execute(f"SET threads = {THREADS}; SET TimeZone = 'UTC'")
+    return connection
+
+
 def clean(manifest: dict[str, Any], lake: Path, out: Path) -> None:
     """Clean one table's landed objects into `<table>.parquet` and `<table>_rejects.parquet`."""
     table = manifest["table"]
     contract = yaml.safe_load((REPO / "include" / "contracts" / f"{table}.yaml").read_text())
-    with duckdb.connect() as connection:
-        connection.execute(f"SET threads = {THREADS}; SET TimeZone = 'UTC'")
+    with connected() as connection:
         keys = (lake / manifest["keys"].removeprefix("s3://")).read_text().splitlines()
         files = [str(lake / key.removeprefix("s3://")) for key in keys]
         ids = str(lake / manifest["ids"].removeprefix("s3://"))
