@@ -1,19 +1,21 @@
 """### The batch layer: one day of posts, from MySQL to the answers
 
 **Purpose.** Pulls the day's posts from the source database, sends them through Kafka into the lake, cleans
-the three frames into Delta tables, audits them, publishes them and answers the questions.
+the three frames into Delta tables, audits them, publishes them, builds the star schema and answers the
+questions.
 
 **Inputs.** Source tables `pinterest_data`, `geolocation_data`, `user_data`; what `pinterest_setup` made.
 
-**Outputs.** `silver.pin|geo|user`, `silver.quarantine`, `ops.ledger`, `ops.quality_results`, and one
-`gold.<question>` for each file of include/sql/analytics.
+**Outputs.** `silver.pin|geo|user`, `silver.quarantine`, `ops.ledger`, `ops.quality_results`, and in gold a
+table for each file of include/sql/star, their join `post_batch`, and a table or view for each question.
 
 **Schedule.** Daily at midnight UTC for the day that ended: a post belongs to the UTC day of its timestamp,
 and a day is the smallest window whose answers people compare.
 
 **Backfill.** Choose *Trigger > Backfill* and the dates (or `make backfill FROM= TO=`); each day is replaced
-as a whole, so any day may run again in any order. For years at once trigger one run with `window_start`
-and `window_end` (`make load FROM= TO=`).
+as a whole, so any day may run again in any order. A day skips its answers while another one is publishing:
+the last rebuilds them for all. For years at once trigger one run with `window_start` and `window_end` (`make
+load FROM= TO=`).
 
 **On failure.** The failing task's log ends with the repair. `clear` it: `emulate` sends its window again,
 `clean` reads what landed again, `audit` stops bad data before anything published changes.
@@ -25,6 +27,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup
 
 from pinflow import paths
 from pinflow.defaults import DEFAULT_ARGS, WAIT_TIMEOUT
+from pinflow.operators.claim_answers import ClaimAnswersOperator
 from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator
 from pinflow.operators.select_posts import SelectPostsOperator
 from pinflow.operators.spark_job import PinsparkRunOperator
@@ -103,14 +106,33 @@ with DAG(
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )
-    with TaskGroup("analytics"):
-        analytics = [
+    claim_answers = ClaimAnswersOperator(
+        task_id="claim_answers",
+        publish="publish",
+        before=[*(f"{group}.{t}" for group in ("emulate", "land", "clean") for t in TABLES), "audit"],
+    )
+    with TaskGroup("star") as star:
+        for file in paths.sql_files("star"):
+            SqlFileOperator(
+                task_id=paths.stem(file),
+                sql=file,
+                materialize=True,
+                show_rows=False,
+                max_active_tis_per_dag=1,
+            )
+    join_star = SqlFileOperator(
+        task_id="join_star",
+        sql="serving/post_batch.sql",
+        materialize=True,
+        show_rows=False,
+        max_active_tis_per_dag=1,
+    )
+    with TaskGroup("analytics") as answers:
+        for file in paths.sql_files("analytics"):
             SqlFileOperator(task_id=paths.stem(file), sql=file, materialize=True, max_active_tis_per_dag=1)
-            for file in paths.sql_files("analytics")
-        ]
 
     wait_for_posts >> select_posts >> list(emulate.values())
     for table in TABLES:
         emulate[table] >> land[table] >> clean[table] >> audit
     upload_spark_code >> list(clean.values())
-    audit >> publish >> analytics
+    audit >> publish >> claim_answers >> star >> join_star >> answers

@@ -96,6 +96,8 @@ def configuration(settings: Settings) -> dict[str, str]:
         **({} if settings.spark_large else INTERPRETED),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "1",
+        # windows of a day are small: a table whose property asks for compaction never has many files
+        "spark.databricks.delta.autoCompact.minNumFiles": "6",
         **{f"spark.hadoop.{name}": value for name, value in hadoop.items()},
     }
 

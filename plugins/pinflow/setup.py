@@ -143,10 +143,11 @@ def _compare(settings: Settings, key: str, start: int, line: bytes, value: bytes
 
 
 def create_tables() -> list[str]:
-    """Make schemas, tables and serving views in that order; return the files run."""
+    """Make schemas, tables, the star of what is published and serving views; return the files run."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from pinflow.hooks.databricks import PinterestDatabricksHook
+    from pinflow.operators.sql_file import target_of, wrap
 
     settings, hook = load_settings(), PinterestDatabricksHook()
     grant = (
@@ -158,12 +159,14 @@ def create_tables() -> list[str]:
         place = f"s3://{settings.bucket}/lake/{getattr(settings.schemas, schema)}"
         sql = f"CREATE SCHEMA IF NOT EXISTS {settings.schema_name(schema)} {kind} '{place}'"
         hook.run_statement(sql, settings.warehouse_id, f"schema {schema}", grant)
-    files = paths.sql_files("silver") + paths.sql_files("serving")
+    files = [file for folder in ("silver", "star", "serving") for file in paths.sql_files(folder)]
     # statements for a warehouse: nothing here is HTML
     environment = Environment(loader=FileSystemLoader(paths.sql_dir()), undefined=StrictUndefined)  # noqa: S701
     names: dict[str, Any] = settings.names()
     for file in files:
         sql = environment.get_template(file).render(names)
+        if sql.startswith("--") and "\n-- materialize: " in sql:
+            sql = wrap(sql, target_of(names["gold"], file), file)
         hook.run_statement(sql, settings.warehouse_id, file, grant)
         log.info("%s: done", file)
     log.info("%s", json.dumps({"schemas": list(names), "files": len(files)}))

@@ -83,7 +83,8 @@ def test_every_template_exists_and_names_only_what_is_rendered(dag_bag: Any) -> 
     from pinflow.operators.sql_file import SqlFileOperator
 
     sql_tasks = [task for task in tasks(dag_bag) if isinstance(task, SqlFileOperator)]
-    assert len(sql_tasks) == len(list((REPO / "include" / "sql" / "analytics").glob("*.sql")))
+    folders = (REPO / "include" / "sql" / name for name in ("star", "analytics"))
+    assert len(sql_tasks) == sum(len(list(folder.glob("*.sql"))) for folder in folders) + 1
     for task in sql_tasks:
         file = REPO / "include" / "sql" / task.file
         assert file.is_file(), f"{task.task_id}: {file} does not exist"
@@ -94,7 +95,10 @@ def test_every_template_exists_and_names_only_what_is_rendered(dag_bag: Any) -> 
 def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
     dag = dag_bag.dags["pinterest_batch"]
     found = {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
-    analytics = {f"analytics.{p.stem}" for p in (REPO / "include" / "sql" / "analytics").glob("*.sql")}
+    star, analytics = (
+        {f"{group}.{p.stem}" for p in (REPO / "include" / "sql" / group).glob("*.sql")}
+        for group in ("star", "analytics")
+    )
     expected: dict[str, set[str]] = {
         "wait_for_posts": set(),
         "select_posts": {"wait_for_posts"},
@@ -104,7 +108,10 @@ def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
         **{f"clean.{t}": {f"land.{t}", "upload_spark_code"} for t in ("pin", "geo", "user")},
         "audit": {"clean.pin", "clean.geo", "clean.user", "upload_spark_code"},
         "publish": {"audit", "upload_spark_code"},
-        **{name: {"publish"} for name in analytics},
+        "claim_answers": {"publish"},
+        **{name: {"claim_answers"} for name in star},
+        "join_star": star,
+        **{name: {"join_star"} for name in analytics},
     }
     assert found == expected
 

@@ -48,6 +48,16 @@ def make_lake(spark: SparkSession, made: Lake) -> Lake:
     """Create schemas, tables and views."""
     for schema in (made.stage, made.silver, made.gold, made.ops):
         spark.sql(f"CREATE SCHEMA {schema}")
-    for path in (*sorted((SQL / "silver").glob("*.sql")), *sorted((SQL / "serving").glob("*.sql"))):
+    for path in sorted((SQL / "silver").glob("*.sql")):
         spark.sql(made.render(path))
+    build_star(spark, made)
+    spark.sql(made.render(SQL / "serving" / "post_wide.sql"))
     return made
+
+
+def build_star(spark: SparkSession, lake: Lake) -> list[str]:
+    """Build the star anew from silver, as the star tasks do; give the names of its tables."""
+    files = [*sorted((SQL / "star").glob("*.sql")), SQL / "serving" / "post_batch.sql"]
+    for path in files:
+        spark.sql(f"CREATE OR REPLACE TABLE {lake.gold}.`{path.stem}` AS\n{lake.render(path)}")
+    return [path.stem for path in files]

@@ -3,7 +3,7 @@ import pytest
 from pinflow.errors import SqlFileError, StatementError
 from pinflow.hooks.databricks import check_statement
 from pinflow.operators.spark_job import compute_of, token
-from pinflow.operators.sql_file import as_table, wrap
+from pinflow.operators.sql_file import as_table, in_order, wrap
 from pinflow.settings import Compute
 
 WHEEL = "s3://b/code/x/pinspark.whl"
@@ -55,6 +55,20 @@ def test_rows_are_laid_out_with_null_written_out() -> None:
         "--  ----",
         "1   NULL",
         "22  x   ",
+    ]
+
+
+def test_an_answer_is_shown_sorted_by_all_columns_as_numbers_and_texts_with_null_first() -> None:
+    columns = [{"name": "year", "type_name": "INT"}, {"name": "name", "type_name": "STRING"}]
+    rows = [["10", "b"], ["9", "z"], [None, None], ["10", None], [None, "a"], ["10", "a"], [None, None]]
+    assert in_order(columns, rows) == [
+        [None, None],
+        [None, None],
+        [None, "a"],
+        ["9", "z"],
+        ["10", None],
+        ["10", "a"],
+        ["10", "b"],
     ]
 
 

@@ -8,7 +8,9 @@ from pinflow.settings import Settings
 
 SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 FILES = sorted(
-    str(p.relative_to(SQL)) for part in ("silver", "serving", "analytics") for p in (SQL / part).glob("*.sql")
+    str(p.relative_to(SQL))
+    for part in ("silver", "star", "serving", "analytics")
+    for p in (SQL / part).glob("*.sql")
 )
 HEADER = ("grain:", "reads:", "params:")
 

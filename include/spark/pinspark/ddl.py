@@ -17,6 +17,7 @@ def statement(table: Table) -> str:
         f"-- params: {table.schema}\n"
         f"CREATE TABLE IF NOT EXISTS {{{{ {table.schema} }}}}.`{table.name}` (\n{columns}\n)\n"
         f"USING DELTA\nCOMMENT {_text(table.doc)}\nCLUSTER BY ({table.cluster})\n"
+        "TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')\n"
     )
 
 

@@ -17,3 +17,4 @@ CREATE TABLE IF NOT EXISTS {{ ops }}.`ledger` (
 USING DELTA
 COMMENT 'Counts of every day'
 CLUSTER BY (post_date)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

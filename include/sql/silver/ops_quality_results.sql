@@ -16,3 +16,4 @@ CREATE TABLE IF NOT EXISTS {{ ops }}.`quality_results` (
 USING DELTA
 COMMENT 'Results of the audit'
 CLUSTER BY (run)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

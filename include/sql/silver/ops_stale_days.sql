@@ -17,3 +17,4 @@ CREATE TABLE IF NOT EXISTS {{ ops }}.`stale_days` (
 USING DELTA
 COMMENT 'Published days that the source has changed since'
 CLUSTER BY (post_date)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

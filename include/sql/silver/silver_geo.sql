@@ -12,3 +12,4 @@ CREATE TABLE IF NOT EXISTS {{ silver }}.`geo` (
 USING DELTA
 COMMENT 'Where and when it was pinned'
 CLUSTER BY (post_date)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

@@ -19,3 +19,4 @@ CREATE TABLE IF NOT EXISTS {{ silver }}.`pin` (
 USING DELTA
 COMMENT 'What was pinned'
 CLUSTER BY (post_date)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

@@ -18,3 +18,4 @@ CREATE TABLE IF NOT EXISTS {{ silver }}.`quarantine` (
 USING DELTA
 COMMENT 'Refused lines'
 CLUSTER BY (post_date)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

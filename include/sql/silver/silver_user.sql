@@ -12,3 +12,4 @@ CREATE TABLE IF NOT EXISTS {{ silver }}.`user` (
 USING DELTA
 COMMENT 'Who pinned it'
 CLUSTER BY (post_date)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

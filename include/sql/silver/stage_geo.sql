@@ -15,3 +15,4 @@ CREATE TABLE IF NOT EXISTS {{ stage }}.`geo` (
 USING DELTA
 COMMENT 'Clean geo rows awaiting their audit'
 CLUSTER BY (run)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

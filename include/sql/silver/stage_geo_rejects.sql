@@ -19,3 +19,4 @@ CREATE TABLE IF NOT EXISTS {{ stage }}.`geo_rejects` (
 USING DELTA
 COMMENT 'Refused geo lines awaiting their audit'
 CLUSTER BY (run)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

@@ -22,3 +22,4 @@ CREATE TABLE IF NOT EXISTS {{ stage }}.`pin` (
 USING DELTA
 COMMENT 'Clean pin rows awaiting their audit'
 CLUSTER BY (run)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

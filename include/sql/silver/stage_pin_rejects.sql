@@ -19,3 +19,4 @@ CREATE TABLE IF NOT EXISTS {{ stage }}.`pin_rejects` (
 USING DELTA
 COMMENT 'Refused pin lines awaiting their audit'
 CLUSTER BY (run)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

@@ -15,3 +15,4 @@ CREATE TABLE IF NOT EXISTS {{ stage }}.`user` (
 USING DELTA
 COMMENT 'Clean user rows awaiting their audit'
 CLUSTER BY (run)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

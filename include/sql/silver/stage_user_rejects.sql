@@ -19,3 +19,4 @@ CREATE TABLE IF NOT EXISTS {{ stage }}.`user_rejects` (
 USING DELTA
 COMMENT 'Refused user lines awaiting their audit'
 CLUSTER BY (run)
+TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')

@@ -1,4 +1,4 @@
-"""Run one SQL file on the warehouse; an analytics file becomes its table or view, and its rows are shown."""
+"""Run one SQL file on the warehouse; a bare SELECT becomes its table or view, and its rows are shown."""
 
 import re
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ _MATERIALIZE = re.compile(r"^-- materialize: (table|view)\s*$", re.MULTILINE)
 _ROWS_SHOWN = 50
 # A short statement is answered within the request; a longer one defers.
 _WAIT = "30s"
+_NUMBERS = {"BYTE", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE", "DECIMAL"}
 
 
 def wrap(sql: str, target: str, name: str) -> str:
@@ -31,6 +32,24 @@ def wrap(sql: str, target: str, name: str) -> str:
             "add the line to the file's header.",
         )
     return f"CREATE OR REPLACE {found.group(1).upper()} {target} AS\n{sql}"
+
+
+def target_of(schema: str, name: str) -> str:
+    """Name the table or view a file becomes."""
+    return f"{schema}.`{PurePosixPath(name).stem}`"
+
+
+def in_order(columns: list[dict[str, Any]], rows: list[list[Any]]) -> list[list[Any]]:
+    """Sort rows by all columns, numbers as numbers, NULL first: the engine's sort would cost another job."""
+    numeric = [column["type_name"] in _NUMBERS for column in columns]
+
+    def key(row: list[Any]) -> list[tuple[bool, Any]]:
+        return [
+            (value is not None, value and (float(value) if number else str(value)))
+            for value, number in zip(row, numeric, strict=True)
+        ]
+
+    return sorted(rows, key=key)
 
 
 def as_table(columns: list[str], rows: list[list[Any]]) -> str:
@@ -48,19 +67,21 @@ class SqlFileOperator(OnDatabricks, DatabricksSQLStatementsOperator):
         `{{ gold }}`, `{{ ops }}` and `{{ bucket }}`.
     :param materialize: make the file, a bare SELECT, the table or view `gold.<file name>` its header names,
         and return its first rows as `{"columns": [...], "rows": [[...]], "row_count": n}`.
+    :param show_rows: with `materialize`: without it only the count is returned, as `{"row_count": n}`.
     """
 
     template_fields: Sequence[str] = ("sql", "target")
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - the base class declares it so
 
-    def __init__(self, *, sql: str, materialize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, sql: str, materialize: bool = False, show_rows: bool = True, **kwargs: Any) -> None:
         defaults = {"databricks_conn_id": CONNECTION, "deferrable": True, "include_airflow_query_tags": False}
         super().__init__(statement="", warehouse_id="", **{**defaults, **kwargs})
         self.sql = sql
         self.file = sql
-        self.target = "{{ gold }}.`" + PurePosixPath(sql).stem + "`" if materialize else None
+        self.target = target_of("{{ gold }}", sql) if materialize else None
         self.materialize = materialize
+        self.show_rows = show_rows
 
     def execute(self, context: "Context") -> Any:
         """Post the statement; defer when it takes longer than one request waits."""
@@ -88,11 +109,22 @@ class SqlFileOperator(OnDatabricks, DatabricksSQLStatementsOperator):
         if not self.materialize:
             self.log.info("%s: done", self.file)
             return None
-        select = f"SELECT * FROM {self.target} ORDER BY ALL"  # noqa: S608 - a quoted name from the settings
+        return self._shown() if self.show_rows else self._counted()
+
+    def _counted(self) -> dict[str, Any]:
+        count = f"SELECT COUNT(*) FROM {self.target}"  # noqa: S608 - a quoted name from the settings
+        answer = self._hook.run_statement(count, self.warehouse_id, self.file)
+        rows = int(answer["result"]["data_array"][0][0])
+        self.log.info("%s: %d rows", self.target, rows)
+        return {"row_count": rows}
+
+    def _shown(self) -> dict[str, Any]:
+        select = f"SELECT * FROM {self.target}"  # noqa: S608 - as above
         answer = self._hook.run_statement(select, self.warehouse_id, self.file, row_limit=10_000)
-        columns = [column["name"] for column in answer["manifest"]["schema"]["columns"]]
-        rows = (answer.get("result") or {}).get("data_array") or []
+        columns = answer["manifest"]["schema"]["columns"]
+        rows = in_order(columns, (answer.get("result") or {}).get("data_array") or [])
+        names = [column["name"] for column in columns]
         count = int(answer["manifest"].get("total_row_count") or len(rows))
         over = "at least " if answer["manifest"].get("truncated") else ""
-        self.log.info("%s: %s%d rows\n%s", self.target, over, count, as_table(columns, rows[:_ROWS_SHOWN]))
-        return {"columns": columns, "rows": rows[:_ROWS_SHOWN], "row_count": count}
+        self.log.info("%s: %s%d rows\n%s", self.target, over, count, as_table(names, rows[:_ROWS_SHOWN]))
+        return {"columns": names, "rows": rows[:_ROWS_SHOWN], "row_count": count}
