@@ -24,7 +24,8 @@ GOLD = [
     "top_country_by_followers", "median_followers_by_age_group", "median_followers_by_join_year",
     "median_followers_by_join_year_and_age_group", "users_joined_by_year",
 ]  # fmt: skip
-EVERYTHING = [*SILVER, "silver.quarantine", "ops.ledger", *(f"gold.{name}" for name in GOLD)]
+STAR = ["fact_post", "dim_category", "dim_date", "dim_location", "dim_poster", "dim_user", "post_batch"]
+EVERYTHING = [*SILVER, "silver.quarantine", "ops.ledger", *(f"gold.{name}" for name in (*STAR, *GOLD))]
 
 
 def source_rows(stack: Stack) -> list[list[tuple[Any, ...]]]:

@@ -58,6 +58,6 @@ def make_lake(spark: SparkSession, made: Lake) -> Lake:
 def build_star(spark: SparkSession, lake: Lake) -> list[str]:
     """Build the star anew from silver, as the star tasks do; give the names of its tables."""
     files = [*sorted((SQL / "star").glob("*.sql")), SQL / "serving" / "post_batch.sql"]
-    for path in files:
-        spark.sql(f"CREATE OR REPLACE TABLE {lake.gold}.`{path.stem}` AS\n{lake.render(path)}")
+    for path in files:  # one after the other: the last one reads the others
+        spark.sql(f"CREATE OR REPLACE TABLE {lake.gold}.`{path.stem}` USING DELTA AS\n{lake.render(path)}")
     return [path.stem for path in files]
