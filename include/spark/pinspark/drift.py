@@ -11,10 +11,10 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 from pinspark.contracts import Contract
 from pinspark.manifest import Manifest
 
-# of a row, and of a result that later tasks are given as a parameter
 MOST_OF_A_ROW = 50
-MOST_NAMED = 5
-SHOWN = 40
+# a result is a parameter of the audit: 10,000 bytes at most, and a character may become twelve
+MOST_NAMED = 4
+SHOWN = 32
 MISSING = ": missing"
 # JSON types that can be read as a field
 ALIKE = {
@@ -53,7 +53,7 @@ def unknown_fields(rows: DataFrame, contract: Contract) -> DataFrame:
     others = F.map_filter(values, lambda name, _: ~name.isin(known))
     types = F.transform_values(others, lambda _, value: F.schema_of_variant(value))
     few = F.map_from_entries(F.slice(F.map_entries(types), 1, MOST_OF_A_ROW))
-    return rows.withColumn("unknown", F.when(F.col("row").isNull() & (F.size(others) > 0), few))
+    return rows.withColumn("unknown", F.when(F.col("row").isNull(), F.when(F.size(others) > 0, few)))
 
 
 def count_unknown(settled: DataFrame) -> list[Unknown]:
