@@ -148,8 +148,8 @@ def _with_fields(data: dict[str, Any]) -> dict[str, Any]:
     for entry in data.get("columns", ()):
         column = {"from": [entry.get("name")], **entry} if "wire" in entry else entry
         if "wire" in entry:
-            field = {"name": column["from"][0], "wire": entry["wire"], "required": False}
-            source.append({**field, "doc": entry.get("doc", "")})
+            shared = {name: entry[name] for name in ("wire", "doc", "pii") if name in entry}
+            source.append({"doc": "", **shared, "name": column["from"][0], "required": False})
         columns.append({name: value for name, value in column.items() if name != "wire"})
     return {**data, "source": source, "columns": columns}
 
