@@ -21,7 +21,7 @@ STACK := $(AIRFLOW)/python -m devstack
 # these never download: without the environments nothing can run
 WHEN_SET_UP := test -x $(AIRFLOW)/python || { echo 'Nothing is set up here, so nothing runs.'; exit 0; };
 
-.PHONY: help setup demo up down reset status logs seed load backfill sql test check bench mwaa
+.PHONY: help setup demo up down reset status logs seed load backfill sql test check contracts bench mwaa
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ check: setup ## lint, formatting, types and the DAGs' policies
 	@$(SPARK)/mypy include/spark
 	@$(AIRFLOW)/sqlfluff lint include/sql
 	@$(AIRFLOW)/python -m pytest -q tests/dags
+
+contracts: setup ## write what is made from include/contracts: statements of the tables, columns of the source, docs/catalogue.md
+	@PYTHONPATH=include/spark $(SPARK)/python -m pinspark.generate
 
 bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window|backfill]
 	@$(AIRFLOW)/python -m bench $(call typed,BENCH)

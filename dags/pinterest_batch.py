@@ -38,6 +38,7 @@ from pinflow.sensors.new_posts import NewPostsSensor
 from pinflow.settings import TABLES
 
 MANIFEST = {t: "{{ ti.xcom_pull(task_ids='land." + t + "') | tojson }}" for t in TABLES}
+CLEANED = [f"{{{{ ti.xcom_pull(task_ids='clean.{t}') | tojson }}}}" for t in TABLES]
 MANIFESTS = f"[{', '.join(MANIFEST.values())}]"
 STAGE, SILVER, OPS = (["--" + schema, "{{ " + schema + " }}"] for schema in ("stage", "silver", "ops"))
 
@@ -95,7 +96,7 @@ with DAG(
     audit = PinsparkRunOperator(
         task_id="audit",
         job="audit.py",
-        arguments=["--manifests", MANIFESTS, *STAGE, *OPS],
+        arguments=["--manifests", MANIFESTS, "--cleaned", f"[{', '.join(CLEANED)}]", *STAGE, *OPS],
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )

@@ -1,7 +1,8 @@
 """### Make the platform ready for the pipeline
 
 **Purpose.** Checks every connection, then makes what is missing: the bucket, the Kafka topics, the schemas,
-tables and serving views. One probe record travels through Kafka and the sink and is compared byte by byte.
+tables and serving views; tables that are there get the columns that their contracts have learnt. One probe
+record travels through Kafka and the sink and is compared byte by byte.
 
 **Inputs.** The connections `pinterest_rds`, `pinterest_kafka`, `pinterest_aws`, `pinterest_databricks` and
 the Variable `pinflow`.

@@ -1,15 +1,18 @@
-"""The source tables' columns: types from the statements that create them, wire types from the contracts."""
+"""The source tables' columns: types from the statements that create them, wire types from the contracts.
 
+A column that a contract has learnt and the local source does not have is left out: it may be absent.
+"""
+
+import json
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-import yaml
-
 from devstack.config import REPO
+from devstack.errors import StackError
 from devstack.source.load import SQL, TABLES
 
-CONTRACTS = REPO / "include" / "contracts"
+EXPECTED = REPO / "include" / "contracts" / "source.json"
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class Table:
 @cache
 def tables() -> tuple[Table, ...]:
     """Return the three tables in the order of `TABLES`."""
-    contracts = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in CONTRACTS.glob("*.yaml")]
-    return tuple(_table(name, contracts) for name in TABLES)
+    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))["tables"].values()
+    by_name = {table["table"]: table for table in expected}
+    return tuple(_table(name, by_name[name]) for name in TABLES)
 
 
 def create_table(text: str) -> tuple[str, dict[str, tuple[str, int]]]:
@@ -64,18 +68,22 @@ def create_table(text: str) -> tuple[str, dict[str, tuple[str, int]]]:
     return made.this.this.name, columns
 
 
-def _table(name: str, contracts: list[dict[str, Any]]) -> Table:
+def _table(name: str, expected: dict[str, Any]) -> Table:
     _, types = create_table((SQL / f"create_{name}.sql").read_text(encoding="utf-8"))
-    contract = next(one for one in contracts if {field["name"] for field in one["source"]} == types.keys())
-    fields = {field["name"]: field for field in contract["source"]}
+    fields = {field["name"]: field for field in expected["columns"]}
+    if unknown := types.keys() - fields.keys():
+        raise StackError(
+            f"create_{name}.sql has columns that no contract reads: {', '.join(sorted(unknown))}. "
+            "Repair: add them to include/contracts and run `make contracts`, or leave them out."
+        )
     columns = tuple(
         Column(
             column,
             *kind,
             wire=fields[column]["wire"],
-            nullable=fields[column].get("nullable", True),
-            required=fields[column].get("required", True),
+            nullable=fields[column]["nullable"],
+            required=fields[column]["required"],
         )
         for column, kind in types.items()
     )
-    return Table(name, contract["id"], columns)
+    return Table(name, expected["id"], columns)

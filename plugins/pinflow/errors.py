@@ -33,6 +33,12 @@ class SourceError(PinflowError, AirflowFailException):
     anchor = "source"
 
 
+class SourceDriftError(PinflowError, AirflowFailException):
+    """The source lacks columns that a contract requires; a retry cannot help."""
+
+    anchor = "drift"
+
+
 class SourceUnavailableError(PinflowError):
     """The source database does not answer, or the connection was lost."""
 

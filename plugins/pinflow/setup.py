@@ -3,10 +3,12 @@
 import json
 import logging
 import time
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
-from pinflow import paths
+from pinflow import paths, tables
 from pinflow.errors import LakeError, SetupError, StatementError, WorkspaceError
 from pinflow.manifest import Place
 from pinflow.settings import TABLES, Schemas, Settings, load_settings
@@ -25,10 +27,12 @@ def topics(settings: Settings) -> list[str]:
 
 
 def check_source() -> None:
-    """Read one row of each source table."""
+    """Compare the source's columns with the contracts' and read one row of each table."""
     from pinflow.hooks.source import SourceHook
 
     hook = SourceHook()
+    for warning in hook.compare_columns():
+        log.warning("%s: %s", hook.where(), warning)
     newest = hook.newest_post()
     for table in TABLES:
         list(hook.rows(table, [0]))
@@ -143,31 +147,72 @@ def _compare(settings: Settings, key: str, start: int, line: bytes, value: bytes
 
 
 def create_tables() -> list[str]:
-    """Make schemas, tables, the star of what is published and serving views; return the files run."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+    """Make schemas, tables, star and serving views, add columns to older tables; return the files."""
     from pinflow.hooks.databricks import PinterestDatabricksHook
-    from pinflow.operators.sql_file import target_of, wrap
 
     settings, hook = load_settings(), PinterestDatabricksHook()
     grant = (
         "grant the owner of the token CREATE SCHEMA, CREATE TABLE and (with a catalog) CREATE MANAGED "
         f"STORAGE on the external location of s3://{settings.bucket}; then clear this task."
     )
+    run = partial(hook.run_statement, warehouse_id=settings.warehouse_id, repair=grant)
     for schema in Schemas.model_fields:
         kind = "MANAGED LOCATION" if settings.catalog else "LOCATION"
         place = f"s3://{settings.bucket}/lake/{getattr(settings.schemas, schema)}"
         sql = f"CREATE SCHEMA IF NOT EXISTS {settings.schema_name(schema)} {kind} '{place}'"
-        hook.run_statement(sql, settings.warehouse_id, f"schema {schema}", grant)
-    files = [file for folder in ("silver", "star", "serving") for file in paths.sql_files(folder)]
+        run(sql, what=f"schema {schema}")
+    statements, others = _rendered(settings, "silver"), _rendered(settings, "star", "serving")
+    for file, sql in {**_changes(run, statements), **others}.items():
+        run(sql, what=file)
+        log.info("%s: %s", file, sql if sql.startswith("ALTER") else "done")
+    files = [*statements, *others]
+    log.info("%s", json.dumps({"schemas": list(settings.names()), "files": len(files)}))
+    return files
+
+
+def _rendered(settings: Settings, *folders: str) -> dict[str, str]:
+    """Fill in the names of the settings in each file of these folders; a SELECT makes its table."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from pinflow.operators.sql_file import is_select, target_of, wrap
+
     # statements for a warehouse: nothing here is HTML
     environment = Environment(loader=FileSystemLoader(paths.sql_dir()), undefined=StrictUndefined)  # noqa: S701
     names: dict[str, Any] = settings.names()
-    for file in files:
-        sql = environment.get_template(file).render(names)
-        if sql.startswith("--") and "\n-- materialize: " in sql:
-            sql = wrap(sql, target_of(names["gold"], file), file)
-        hook.run_statement(sql, settings.warehouse_id, file, grant)
-        log.info("%s: done", file)
-    log.info("%s", json.dumps({"schemas": list(names), "files": len(files)}))
-    return files
+    files = [file for folder in folders for file in paths.sql_files(folder)]
+    rendered = {file: environment.get_template(file).render(names) for file in files}
+    return {
+        file: wrap(sql, target_of(names["gold"], file), file) if is_select(sql) else sql
+        for file, sql in rendered.items()
+    }
+
+
+def _changes(run: Callable[..., dict[str, Any]], statements: dict[str, str]) -> dict[str, str]:
+    """Return what is left to run: each file whose table is absent, and an ALTER where columns are."""
+    made = {file: tables.parse(sql) for file, sql in statements.items()}
+    schemas = sorted({table.schema for table in made.values() if table})
+    present = {
+        f"{schema}.`{row[1]}`"
+        for schema in schemas
+        for row in _rows(run(f"SHOW TABLES IN {schema}", what=f"tables of {schema}"))
+    }
+    left, refused = {}, list[str]()
+    for file, table in made.items():
+        if not table or table.name not in present:
+            left[file] = statements[file]
+            continue
+        stored = tables.stored_columns(_rows(run(f"DESCRIBE TABLE {table.name}", what=table.name)))
+        refused += [f"{table.name}: {said}" for said in tables.refusals(table, stored)]
+        if statement := tables.additions(table, stored):
+            left[file] = statement
+    if refused:
+        raise SetupError(
+            f"Tables differ from their contracts and nothing was altered: {'; '.join(refused)}.",
+            "do what stands in brackets in include/contracts, run `make contracts` and upload; then clear "
+            "this task.",
+        )
+    return left
+
+
+def _rows(answer: dict[str, Any]) -> list[list[str | None]]:
+    return (answer.get("result") or {}).get("data_array") or []

@@ -7,7 +7,7 @@ from typing import Any
 
 from devstack import supervise
 from devstack.config import Settings
-from devstack.source.load import SQL, connected
+from devstack.source.load import TABLES, connected
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def contents(settings: Settings) -> list[list[tuple[Any, ...]]]:
     """Return the rows of the three tables, each ordered by id."""
     found = []
     with connected(settings) as cursor:
-        for name in ("read_pin", "read_geo", "read_user"):
-            cursor.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"))
+        for name in TABLES:
+            cursor.execute(f"SELECT * FROM {name}")
             found.append(sorted(cursor.fetchall()))
     return found

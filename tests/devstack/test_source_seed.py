@@ -12,7 +12,7 @@ from devstack.config import Settings
 from devstack.errors import StackError
 from devstack.source.generate import Chunk, Generator, Plan, Row, digest
 from devstack.source.load import SQL, TABLES, connected, replace
-from tests.devstack.sources import database
+from tests.devstack.sources import contents, database
 
 
 def test_nothing_asked_for_gives_the_default_plan() -> None:
@@ -60,10 +60,6 @@ def rows(settings: Settings, name: str, given: dict[str, Any] | None = None) -> 
         return list(cursor.fetchall())
 
 
-def sources(settings: Settings) -> list[list[tuple[Any, ...]]]:
-    return [sorted(rows(settings, name)) for name in ("read_pin", "read_geo", "read_user")]
-
-
 def generated(plan: Plan) -> list[list[tuple[Any, ...]]]:
     chunks = list(Generator(plan).chunks())
     return [
@@ -79,13 +75,13 @@ def test_rows_are_read_back_as_they_were_generated(
 ) -> None:
     told = source.seed(settings, posts=6_000, random_seed=3)
     plan = Plan(posts=6_000, random_seed=3)
-    assert sources(settings) == generated(plan)
+    assert contents(settings) == generated(plan)
     assert told == digest(plan)
     printed = capsys.readouterr().out
     newest = rows(settings, "newest_post")[0][0]
     for text in ("6,000 posts", "2017-10-20 to 2022-10-18", f"Newest post: {newest} UTC", told):
         assert text in printed
-    titles = "".join(pin[2] for pin in sources(settings)[0])
+    titles = "".join(pin[2] for pin in contents(settings)[0])
     assert {"🎄", "\n", '"', "\u0301"} <= set(titles)
 
 
@@ -96,8 +92,8 @@ def test_floats_arrive_with_six_digits(settings: Settings) -> None:
         (1, None, 0.1, -179.999, None),
     ]
     replace(settings, iter([Chunk([], places, [])]))
-    assert sources(settings) == [[], places, []]
-    assert json.dumps(sources(settings)[1][0][2:4]) == "[-67.2157, 123.457]"
+    assert contents(settings) == [[], places, []]
+    assert json.dumps(contents(settings)[1][0][2:4]) == "[-67.2157, 123.457]"
 
 
 @pytest.mark.stack
@@ -105,7 +101,7 @@ def test_hostile_text_is_kept(settings: Settings) -> None:
     texts = ["a\tb\\n\nc\r", "\\N", "'; DROP TABLE x; --", "😀\u202eרtl\u0301", "%(x)s", "\u2028", "end\\"]
     pins = [(n, "u", text, text, text, "1", "t", "image", "s", 1, "f", "art") for n, text in enumerate(texts)]
     replace(settings, iter([Chunk(pins, [], [])]))
-    assert sources(settings)[0] == pins
+    assert contents(settings)[0] == pins
 
 
 @pytest.mark.stack
@@ -114,7 +110,7 @@ def test_a_second_seed_replaces_the_first_as_a_whole(settings: Settings) -> None
     with connected(settings) as cursor:
         cursor.execute("ALTER TABLE user_data ADD COLUMN extra INT")
     source.seed(settings, posts=40, span="2022-10-01..2022-10-02")
-    assert sources(settings) == generated(Plan(40, date(2022, 10, 1), date(2022, 10, 2)))
+    assert contents(settings) == generated(Plan(40, date(2022, 10, 1), date(2022, 10, 2)))
     with connected(settings) as cursor:
         cursor.execute("SHOW TABLES")
         assert sorted(cursor.fetchall()) == sorted((table,) for table in TABLES)
@@ -123,7 +119,7 @@ def test_a_second_seed_replaces_the_first_as_a_whole(settings: Settings) -> None
 @pytest.mark.stack
 def test_a_seed_that_fails_leaves_the_source_as_it_was(settings: Settings) -> None:
     source.seed(settings, posts=30)
-    before = sources(settings)
+    before = contents(settings)
     good = next(Generator(Plan(posts=10)).chunks())
 
     def broken() -> Iterator[Chunk]:
@@ -134,9 +130,9 @@ def test_a_seed_that_fails_leaves_the_source_as_it_was(settings: Settings) -> No
         replace(settings, broken())
     with pytest.raises(StackError, match=r"did not take its rows.*Repair: "):
         replace(settings, iter([Chunk([], [(1, "no time", 1.0, 1.0, "x")], [])]))
-    assert sources(settings) == before
+    assert contents(settings) == before
     source.seed(settings, posts=20)
-    assert len(sources(settings)[0]) == 20
+    assert len(contents(settings)[0]) == 20
 
 
 @pytest.mark.stack
@@ -175,7 +171,7 @@ def test_an_id_held_twice_is_selected_once_with_its_latest_time(settings: Settin
         )
     window = {"window_start": datetime(2022, 10, 2), "window_end": datetime(2022, 10, 3)}
     assert rows(settings, "select_posts", window) == [(1, datetime(2022, 10, 2, 5))]
-    assert len(rows(settings, "read_geo")) == 2
+    assert len(contents(settings)[1]) == 2
 
 
 @pytest.mark.stack

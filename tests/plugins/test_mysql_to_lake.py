@@ -27,6 +27,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 def source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_RDS", "mysql://u:p@db:3306/pinterest_data")
     posts = [{"ind": 1, "post_ts": datetime(2022, 10, 15, 1)}]
+    monkeypatch.setattr(SourceHook, "compare_columns", lambda _: [])
     monkeypatch.setattr(SourceHook, "every_post", lambda _: iter(posts))
     monkeypatch.setattr(SourceHook, "every_row", lambda _, table: iter(ROWS[table]))
 

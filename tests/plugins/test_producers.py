@@ -50,6 +50,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return answers["newest"]
 
     monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_RDS", "mysql://u:p@db:3306/pinterest_data")
+    monkeypatch.setattr(SourceHook, "compare_columns", lambda _: [])
     monkeypatch.setattr(SourceHook, "posts", lambda _, window: iter(answers["posts"]))
     monkeypatch.setattr(SourceHook, "rows", lambda _, table, ids: iter(answers["rows"]))
     monkeypatch.setattr(SourceHook, "newest_post", newest)

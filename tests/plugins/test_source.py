@@ -2,11 +2,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import yaml
 
+from pinflow.drift import source_tables
 from pinflow.errors import SourceError, SourceUnavailableError
 from pinflow.hooks.source import KEY, SourceHook, explain
-from pinflow.paths import include_dir
 from pinflow.settings import TABLES
 from pinflow.window import Window
 
@@ -43,8 +42,7 @@ def test_driver_errors_name_the_repair(errno: int, kind: type[Exception], words:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_key_of_a_table_is_the_contracts(table: str) -> None:
-    contract = yaml.safe_load((include_dir() / "contracts" / f"{table}.yaml").read_text())
-    assert KEY[table] == contract["id"]
+    assert KEY[table] == source_tables()[table].id
 
 
 def test_other_errors_are_left_alone() -> None:

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 
 from pinspark.audit import audit_tables, require
+from pinspark.drift import parse_cleaned
 from pinspark.manifest import parse_manifests
 from pinspark.session import session
 
@@ -15,10 +16,13 @@ def main() -> None:
     parser.add_argument(
         "--manifests", required=True, type=parse_manifests, help="the three manifests, as a JSON list"
     )
+    parser.add_argument(
+        "--cleaned", type=json.loads, default=[], help="results of the clean jobs, as a JSON list"
+    )
     parser.add_argument("--stage", required=True, help="schema of the stage tables, quoted where it must be")
     parser.add_argument("--ops", required=True, help="schema of ops.quality_results, quoted where it must be")
     args = parser.parse_args()
-    findings = audit_tables(session(), args.manifests, args.stage, args.ops)
+    findings = audit_tables(session(), args.manifests, args.stage, args.ops, parse_cleaned(args.cleaned))
     for found in findings:
         verdict = "ok" if not found.failed else "FAILED" if found.action == "fail" else "WARNING"
         print(f"{verdict:8}{found.source_table}.{found.rule}: {found.failed} of {found.rows}; {found.detail}")

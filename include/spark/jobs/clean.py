@@ -4,6 +4,8 @@ import argparse
 import json
 from dataclasses import asdict
 
+from pinspark.contracts import load_contract
+from pinspark.drift import Cleaned, describe_unknown
 from pinspark.manifest import parse_manifest
 from pinspark.session import session
 from pinspark.stage import stage_table
@@ -22,6 +24,9 @@ def main() -> None:
         f"{done.staged} staged + {done.rejected} rejected; {done.doubles} doubles and {done.foreign_doubles} "
         f"foreign doubles dropped; {done.foreign} lines of no row"
     )
+    if done.drifted:
+        said = describe_unknown(Cleaned(done.drifted, done.unknown), load_contract(manifest.table))
+        print(f"WARNING {manifest.table}: {done.drifted} rows have unknown fields: {said}")
     print("RESULT " + json.dumps({"table": manifest.table, "acknowledged": manifest.count, **asdict(done)}))
 
 

@@ -1,5 +1,6 @@
 """The audit: every quality rule of the contracts over what a run staged, before anything is published."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -9,11 +10,14 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 from pinspark import tables
 from pinspark.contracts import Contract, QualityRule, load_contract
 from pinspark.delta import append, clear_run, schema_differences
+from pinspark.drift import Cleaned, describe_lost, describe_unknown, lost_fields
 from pinspark.manifest import Manifest
 
 RESULT = (
     "run STRING, source_table STRING, rule STRING, action STRING, rows BIGINT, failed BIGINT, detail STRING"
 )
+DRIFT = ("missing_fields", "unknown_fields")
+NOTHING_SAID: Mapping[str, Cleaned] = {}
 
 
 class AuditFailedError(RuntimeError):
@@ -32,8 +36,14 @@ class Finding:
     detail: str
 
 
-def audit_tables(spark: SparkSession, manifests: list[Manifest], stage: str, ops: str) -> list[Finding]:
-    """Apply every rule, write the results once, and give them back."""
+def audit_tables(
+    spark: SparkSession,
+    manifests: list[Manifest],
+    stage: str,
+    ops: str,
+    cleaned: Mapping[str, Cleaned] = NOTHING_SAID,
+) -> list[Finding]:
+    """Apply every rule, write the results once, and give them back; `cleaned` is what clean said by table."""
     contracts = {manifest.table: load_contract(manifest.table) for manifest in manifests}
     counts = _counts(spark, manifests, contracts, stage)
     differences = {
@@ -43,7 +53,11 @@ def audit_tables(spark: SparkSession, manifests: list[Manifest], stage: str, ops
         _finding(rule, number, manifest, counts[manifest.table], differences[manifest.table])
         for manifest in manifests
         for number, rule in enumerate(contracts[manifest.table].quality)
+        if rule.rule not in DRIFT
     ]
+    for manifest in manifests:
+        contract, said = contracts[manifest.table], cleaned.get(manifest.table, Cleaned())
+        findings += _drift(spark, manifest, contract, stage, counts[manifest.table], said)
     _write(spark, manifests[0], findings, ops)
     return findings
 
@@ -133,6 +147,20 @@ def _finding(rule: QualityRule, number: int, manifest: Manifest, row: Row, diffe
         case _:
             found = row.staged, row[f"rule_{number}"], rule.doc
     return Finding(manifest.table, rule.name, rule.action, *found)
+
+
+def _drift(
+    spark: SparkSession, manifest: Manifest, contract: Contract, stage: str, row: Row, cleaned: Cleaned
+) -> list[Finding]:
+    """Apply the rules on fields that came or went; a job of its own only when no row was clean."""
+    total = row.staged + row.rejected
+    lost = lost_fields(spark, manifest, stage) if row.rejected and not row.staged else {}
+    found = {
+        "missing_fields": (max(lost.values(), default=0), describe_lost(lost, cleaned, contract)),
+        "unknown_fields": (cleaned.drifted, describe_unknown(cleaned, contract)),
+    }
+    rules = [rule for rule in contract.quality if rule.rule in found]
+    return [Finding(manifest.table, rule.name, rule.action, total, *found[rule.rule]) for rule in rules]
 
 
 def _write(spark: SparkSession, manifest: Manifest, findings: list[Finding], ops: str) -> None:

@@ -24,6 +24,8 @@ CHECKS = {
     "all_rejected",
     "foreign_doubles",
     "foreign_junk",
+    "missing_fields",
+    "unknown_fields",
     "orphans",
 }
 REPAIR = "Repair: correct the contract under include/contracts."
@@ -83,6 +85,7 @@ class Contract:
     """Everything one table's cleaning, DDL and audit need to know."""
 
     table: str
+    source_table: str
     doc: str
     id: str
     key: tuple[str, ...]
@@ -116,6 +119,7 @@ def load_contract(table: str) -> Contract:
 def parse_contract(data: dict[str, Any], where: str) -> Contract:
     """Turn a contract file into a `Contract`; every fault is named in one error."""
     faults: list[str] = []
+    data = _with_fields(data)
     source = tuple(_made(Field, entry, faults) for entry in data.get("source", ()))
     columns = tuple(
         _made(Column, _lists({("sources" if k == "from" else k): v for k, v in entry.items()}), faults)
@@ -124,6 +128,7 @@ def parse_contract(data: dict[str, Any], where: str) -> Contract:
     quality = tuple(_made(QualityRule, _lists(entry), faults) for entry in data.get("quality", ()))
     contract = Contract(
         table=str(data.get("table", "")),
+        source_table=str(data.get("source_table", "")),
         doc=str(data.get("doc", "")),
         id=str(data.get("id", "")),
         key=tuple(data.get("key", ())),
@@ -135,6 +140,18 @@ def parse_contract(data: dict[str, Any], where: str) -> Contract:
     if faults:
         raise ContractError(f"{where}: {'; '.join(faults)}. {REPAIR}")
     return contract
+
+
+def _with_fields(data: dict[str, Any]) -> dict[str, Any]:
+    """Give each column that says its own `wire` the field it is made of; old lines need not have it."""
+    source, columns = list(data.get("source", ())), []
+    for entry in data.get("columns", ()):
+        column = {"from": [entry.get("name")], **entry} if "wire" in entry else entry
+        if "wire" in entry:
+            shared = {name: entry[name] for name in ("wire", "doc", "pii") if name in entry}
+            source.append({"doc": "", **shared, "name": column["from"][0], "required": False})
+        columns.append({name: value for name, value in column.items() if name != "wire"})
+    return {**data, "source": source, "columns": columns}
 
 
 def _lists(entry: dict[str, Any]) -> dict[str, Any]:
@@ -174,6 +191,16 @@ def _faults(contract: Contract) -> list[str]:
         for c in contract.columns
         if c.rule in wanted and len(c.sources) != wanted[c.rule]
     ]
+    names = [f"field {field.name!r}" for field in contract.source]
+    names += [f"column {column.name!r}" for column in contract.columns]
+    faults += [f"{name} stands there twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    faults += [
+        f"{column.name}: may not be NULL, but lines may lack {name!r}"
+        for column in contract.columns
+        for name in column.sources
+        if not column.nullable and name in contract.fields and not contract.fields[name].required
+    ]
+    faults += [] if contract.source_table else ["source_table is not given"]
     faults += [f"key {name!r} is no column" for name in contract.key if name not in contract.names]
     faults += [
         f"{q.name}: the rule is about the key, {', '.join(contract.key)}"

@@ -1,7 +1,7 @@
 """Clean one table of a window and stage it: rows for silver, refused lines for quarantine."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
@@ -9,6 +9,7 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 
 from pinspark.contracts import Contract, load_contract
 from pinspark.delta import append, clear_run
+from pinspark.drift import Unknown, count_unknown, unknown_fields
 from pinspark.landing import parse_lines, present, read_ids, read_keys, read_lines
 from pinspark.manifest import Manifest
 from pinspark.session import expect_rows, together
@@ -30,6 +31,8 @@ class Staged:
     doubles: int
     foreign_doubles: int
     foreign: int
+    drifted: int
+    unknown: tuple[Unknown, ...] = ()
 
 
 def stage_table(spark: SparkSession, manifest: Manifest, schema: str) -> Staged:
@@ -39,14 +42,16 @@ def stage_table(spark: SparkSession, manifest: Manifest, schema: str) -> Staged:
     rows, rejects = f"{schema}.`{manifest.table}`", f"{schema}.`{manifest.table}_rejects`"
     together(partial(clear_run, spark, rows, manifest), partial(clear_run, spark, rejects, manifest))
     if not manifest.count:
-        return Staged(0, 0, 0, 0, 0)
+        return Staged(0, 0, 0, 0, 0, 0)
     with _landed(manifest):
         settled = settled_rows(spark, manifest, contract)
         counts = Observation("settled")
         append(staged_rows(settled.observe(counts, *_counts()), manifest, contract), rows)
-        result = Staged(**{name: int(value or 0) for name, value in counts.get.items()})
+        result = Staged(**{name: int(value or 0) for name, value in counts.get.items()}, unknown=())
         if result.rejected or result.foreign:
             append(rejected_rows(settled, manifest), rejects)
+        if result.drifted:
+            result = replace(result, unknown=tuple(count_unknown(settled)))
     if result.staged + result.rejected != manifest.count:
         raise LandingIncompleteError(_missing(spark, manifest, schema, result))
     return result
@@ -78,13 +83,15 @@ def _counts() -> list[Column]:
         F.sum("doubles").alias("doubles"),
         F.sum("foreign_doubles").alias("foreign_doubles"),
         F.count_if(kind == "foreign").alias("foreign"),
+        F.count_if((kind != "foreign") & F.col("kept.unknown").isNotNull()).alias("drifted"),
     ]
 
 
 def clean_lines(parsed: DataFrame, contract: Contract) -> DataFrame:
-    """Chain the steps from parsed lines to clean columns and reasons."""
+    """Chain the steps from parsed lines to clean columns, reasons and unknown fields."""
     return (
         parsed.transform(read_fields, contract)
+        .transform(unknown_fields, contract)
         .transform(read_values, contract)
         .transform(clean_columns, contract)
     )

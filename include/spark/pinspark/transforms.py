@@ -56,19 +56,28 @@ def read_fields(lines: DataFrame, contract: Contract) -> DataFrame:
 
 
 def shape(contract: Contract) -> str:
-    """Return the pattern of the type of a line that holds the contract's fields and no others, in order."""
-    parts = []
+    """Return the pattern of the type of a line that holds the contract's fields and no others, in order.
+
+    A field that is not required may be absent, with the comma on its side of the first one that is.
+    """
+    pattern, begun = "", False
     for field in sorted(contract.source, key=lambda field: field.name):
         kinds = SHAPES[field.wire] + ("|VOID" if field.nullable else "") if field.used else ANY_SHAPE
-        parts.append(f"{field.name}: (?:{kinds})")
-    return f"^ARRAY<OBJECT<{', '.join(parts)}>>$"
+        part = f"{field.name}: (?:{kinds})"
+        part = f", {part}" if begun else part
+        if field.required or field.name == contract.id:
+            begun = True
+        else:
+            part = f"(?:{part})?" if begun else f"(?:{part}, )?"
+        pattern += part
+    return f"^ARRAY<OBJECT<{pattern}>>$"
 
 
 def _in_bounds(field: Field) -> Column:
     """Tell whether a field of `typed` needs no second look."""
     typed = F.col("typed")[field.name]
     if field.wire == "datetime":
-        return _datetime(typed).isNotNull()
+        return typed.isNull() | _datetime(typed).isNotNull()
     if field.wire == "text":
         return F.lit(True) if field.nullable else _trim(typed) != ""
     low, high = LIMITS[field.wire]
@@ -222,7 +231,9 @@ def settle(cleaned: DataFrame, ids: DataFrame, contract: Contract) -> DataFrame:
     """
     junk = F.when(F.col("ind").isNull(), F.struct("key", "line"))
     raw = F.when(F.size("reasons") > 0, quotable(F.col("raw"))).alias("raw")
-    kept = F.struct(*(f"clean_{name}" for name in contract.names), "columns", "reasons", raw, "key", "line")
+    kept = F.struct(
+        *(f"clean_{name}" for name in contract.names), "columns", "reasons", raw, "unknown", "key", "line"
+    )
     order = F.struct("offset", "partition", "key", "line")
     known = F.coalesce(F.array_contains("acknowledged", F.struct("partition", "offset")), F.lit(False))
     copies = (

@@ -1,6 +1,6 @@
 """The source database: MySQL behind the connection `pinterest_rds`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from functools import cache
@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.providers.mysql.hooks.mysql import MySqlHook
 
+from pinflow.drift import compare, source_tables
 from pinflow.errors import PinflowError, SourceError, SourceUnavailableError
 from pinflow.hooks.connection import DefinedConnection
 from pinflow.paths import include_dir
@@ -64,10 +65,20 @@ def explain(error: Exception, where: str) -> PinflowError | None:
 class SourceHook(DefinedConnection, MySqlHook):
     """Reads posts; sessions are read-only, UTC and utf8mb4, with connect and read time-outs."""
 
-    def __init__(self, shift_days: int = 0, mysql_conn_id: str = CONNECTION, **kwargs: Any) -> None:
-        """`shift_days` is added to the time of every post, so that old days are replayed as today."""
+    def __init__(
+        self,
+        shift_days: int = 0,
+        mysql_conn_id: str = CONNECTION,
+        columns: Mapping[str, Sequence[str]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Read these columns of each table, by default all that the contracts know.
+
+        `shift_days` is added to the time of every post, so that old days are replayed as today.
+        """
         super().__init__(mysql_conn_id=mysql_conn_id, **kwargs)
         self.shift = shift_days * DAY
+        self.columns = columns or {}
 
     def get_conn(self) -> Any:
         """Connect with the driver the connection's extra `client` names (default mysqlclient)."""
@@ -141,6 +152,23 @@ class SourceHook(DefinedConnection, MySqlHook):
             return connection.cursor(SSCursor)
         return connection.cursor(buffered=False)
 
+    def compare_columns(self) -> list[str]:
+        """Compare the source's columns with the contracts' and read those that both have from now on.
+
+        Returns a warning for each column that is added, retyped or missing without need; raises
+        SourceDriftError when a required one is missing.
+        """
+        names = {frame: table.table for frame, table in source_tables().items()}
+        drift = compare(self.stream(_statement("columns"), names), self.where())
+        self.columns = drift.columns
+        return drift.warnings
+
+    def _select(self, table: str) -> str:
+        known = source_tables()[table]
+        names = self.columns.get(table) or [column.name for column in known.columns]
+        # names of the contracts, never of data
+        return f"SELECT {', '.join(f'`{name}`' for name in names)} FROM `{known.table}`"  # noqa: S608
+
     def newest_post(self) -> datetime | None:
         """Return the newest post's timestamp (naive UTC), None for an empty source."""
         row = next(self.stream(_statement("newest_post")), None)
@@ -165,12 +193,12 @@ class SourceHook(DefinedConnection, MySqlHook):
 
     def every_row(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield a whole table in one unbuffered scan, in the order `rows` scans it."""
-        rows = self.stream(_statement(f"read_{table}"))
+        rows = self.stream(self._select(table))
         yield from map(self._shifted, rows) if self.shift else rows
 
     def rows(self, table: str, ids: Collection[int]) -> Iterator[dict[str, Any]]:
         """Yield a table's rows with these ids, in at most one scan of the table."""
-        sql, key = _statement(f"read_{table}").rstrip().rstrip(";"), KEY[table]
+        sql, key = self._select(table), KEY[table]
         if not ids:
             return
         if len(ids) > IDS_PER_QUERY:

@@ -89,8 +89,9 @@ class MySqlToKafkaOperator(BaseOperator):
         # an id doubled in the source is sent twice; readers keep the last
         places: list[Place] = []
         key = KEY[self.table]
+        source = SourceHook(settings.shift_days, columns=self._selected().get("columns"))
         with closing(open_writer(settings, topic, places.append)) as writer:
-            for row in SourceHook(settings.shift_days).rows(self.table, posts.keys()):
+            for row in source.rows(self.table, posts.keys()):
                 writer.send(int(row[key]), wire(row))
             writer.finish()
         return places

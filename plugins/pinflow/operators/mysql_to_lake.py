@@ -37,8 +37,8 @@ class MySqlToLakeOperator(BaseOperator):
     """Write every post's id and time, and every row of the three tables as it would go over the wire.
 
     The four scans need not be of one moment: what changes between them has changed, and is found so.
-    Returns the snapshot's folder; a try has one of its own. Raises SourceError, SourceUnavailableError or
-    LakeError.
+    Returns the snapshot's folder; a try has one of its own. Raises SourceError, SourceDriftError,
+    SourceUnavailableError or LakeError.
     """
 
     template_fields: Sequence[str] = ()
@@ -48,6 +48,8 @@ class MySqlToLakeOperator(BaseOperator):
         """Read, write, return where."""
         settings, lake, ti = load_settings(), LakeHook(), context["ti"]
         source = SourceHook(settings.shift_days)
+        for warning in source.compare_columns():
+            self.log.warning("%s: %s", source.where(), warning)
         prefix = paths.snapshot_prefix(paths.run_hash_of(context), ti.task_id, ti.try_number)
         folder = f"s3://{settings.bucket}/{prefix}"
         counts = {"posts": _write(lake, folder, "posts", map(_post, source.every_post()))}

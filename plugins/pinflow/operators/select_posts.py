@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 class SelectPostsOperator(BaseOperator):
     """Write the window's (ind, post_ts) as a file in the lake; a retry freezes anew.
 
-    Returns `{"posts": uri, "count": n, "window_start", "window_end", "run"}`.
+    Before that it compares the source's columns with the contracts': what differs is logged, and a required
+    column that is missing raises SourceDriftError.
+
+    Returns `{"posts": uri, "count": n, "window_start", "window_end", "run", "columns": {table: [name]}}`.
     """
 
     template_fields: Sequence[str] = ()
@@ -28,6 +31,8 @@ class SelectPostsOperator(BaseOperator):
         """Select, write, return."""
         settings, window = load_settings(), window_of(context)
         source = SourceHook(settings.shift_days)
+        for warning in source.compare_columns():
+            self.log.warning("%s: %s", source.where(), warning)
         posts = source.posts(window)
         frozen = [{"ind": int(row["ind"]), "post_ts": iso_utc(row["post_ts"])} for row in posts]
         run = paths.run_hash_of(context)
@@ -42,4 +47,5 @@ class SelectPostsOperator(BaseOperator):
             "window_start": window.start_text,
             "window_end": window.end_text,
             "run": run,
+            "columns": source.columns,
         }

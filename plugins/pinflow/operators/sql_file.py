@@ -23,6 +23,11 @@ _WAIT = "30s"
 _NUMBERS = {"BYTE", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE", "DECIMAL"}
 
 
+def is_select(sql: str) -> bool:
+    """Tell a bare SELECT, whose header says what it becomes, from a whole statement."""
+    return bool(_MATERIALIZE.search(sql))
+
+
 def wrap(sql: str, target: str, name: str) -> str:
     """Make a SELECT the statement that materialises it; raises SqlFileError without its header line."""
     found = _MATERIALIZE.search(sql)

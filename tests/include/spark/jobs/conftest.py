@@ -51,7 +51,9 @@ def run_job(spark: SparkSession, lake: Lake) -> Run:
 def load(run_job: Run, manifests: list[Row]) -> dict[str, Any]:
     """Clean, audit and publish a window."""
     cleaned = {manifest["table"]: run_job("clean", manifest) for manifest in manifests}
-    return {"clean": cleaned, "audit": run_job("audit", manifests), "publish": run_job("publish", manifests)}
+    results = [{name: said[name] for name in said if name != "log"} for said in cleaned.values()]
+    audited = run_job("audit", manifests, cleaned=json.dumps(results))
+    return {"clean": cleaned, "audit": audited, "publish": run_job("publish", manifests)}
 
 
 def landings(folder: Path, start: str, end: str, run: str) -> dict[str, Landing]:
