@@ -28,10 +28,10 @@ from pinflow.defaults import DEFAULT_ARGS, WAIT_TIMEOUT
 from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator
 from pinflow.operators.select_posts import SelectPostsOperator
 from pinflow.operators.spark_job import PinsparkRunOperator
-from pinflow.operators.sql_file import SqlFileOperator
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
 from pinflow.sensors.kafka_offsets_s3_key import KafkaOffsetsS3KeySensor
 from pinflow.sensors.new_posts import NewPostsSensor
+from pinflow.serving import answer_questions
 from pinflow.settings import TABLES
 
 MANIFEST = {t: "{{ ti.xcom_pull(task_ids='land." + t + "') | tojson }}" for t in TABLES}
@@ -103,14 +103,9 @@ with DAG(
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )
-    with TaskGroup("analytics"):
-        analytics = [
-            SqlFileOperator(task_id=paths.stem(file), sql=file, materialize=True, max_active_tis_per_dag=1)
-            for file in paths.sql_files("analytics")
-        ]
 
     wait_for_posts >> select_posts >> list(emulate.values())
     for table in TABLES:
         emulate[table] >> land[table] >> clean[table] >> audit
     upload_spark_code >> list(clean.values())
-    audit >> publish >> analytics
+    audit >> publish >> answer_questions()

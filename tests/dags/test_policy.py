@@ -1,6 +1,7 @@
 """House policy for DAG files; each message says the repair."""
 
 import ast
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ def test_every_template_exists_and_names_only_what_is_rendered(dag_bag: Any) -> 
     from pinflow.operators.sql_file import SqlFileOperator
 
     sql_tasks = [task for task in tasks(dag_bag) if isinstance(task, SqlFileOperator)]
-    assert len(sql_tasks) == len(list((REPO / "include" / "sql" / "analytics").glob("*.sql")))
+    assert {task.file for task in sql_tasks} == {
+        f"analytics/{file.name}" for file in (REPO / "include" / "sql" / "analytics").glob("*.sql")
+    }
     for task in sql_tasks:
         file = REPO / "include" / "sql" / task.file
         assert file.is_file(), f"{task.task_id}: {file} does not exist"
@@ -107,6 +110,40 @@ def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
         **{name: {"publish"} for name in analytics},
     }
     assert found == expected
+
+
+def test_a_replay_ends_with_every_answer_made_anew(dag_bag: Any) -> None:
+    found = {task.task_id: set(task.upstream_task_ids) for task in dag_bag.dags["pinterest_replay"].tasks}
+    answers = {f"analytics.{p.stem}" for p in (REPO / "include" / "sql" / "analytics").glob("*.sql")}
+    assert found == {
+        "upload_spark_code": set(),
+        "replay": {"upload_spark_code"},
+        **{name: {"replay"} for name in answers},
+    }
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"days": ["2022-10-15"]},
+        {"days": ["2022-10-15", "2022-10-16", "2022-10-17"]},
+        {"days": ["2022-10-15", "x' OR 1=1"]},
+        {"days": "2022-10-15"},
+        {"table": "posts"},
+        {"reason": ""},
+        {"reason": 7},
+    ],
+    ids=str,
+)
+def test_a_replay_with_params_of_another_shape_never_starts(dag_bag: Any, params: dict[str, Any]) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    known = deepcopy(dag_bag.dags["pinterest_replay"].params)
+    good = {"days": ["2022-10-15", "2022-10-16"], "table": "pin", "reason": 'it\'s "missing"'}
+    known.update(good)
+    assert known.validate() == good
+    with pytest.raises(ParamValidationError):
+        known.update(params)
 
 
 def test_maintenance_compares_rebuilds_and_compares_again(dag_bag: Any) -> None:

@@ -21,6 +21,7 @@ NEEDS = {
     "audit": ["stage", "ops"],
     "publish": ["stage", "silver", "ops"],
     "reconcile": ["silver", "ops"],
+    "replay": ["silver", "ops"],
     "optimize": ["stage", "silver", "gold", "ops"],
 }
 
