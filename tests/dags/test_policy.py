@@ -148,6 +148,7 @@ def test_a_replay_with_params_of_another_shape_never_starts(dag_bag: Any, params
 
 def test_maintenance_compares_rebuilds_and_compares_again(dag_bag: Any) -> None:
     dag = dag_bag.dags["pinterest_maintenance"]
+    answers = {f"analytics.{p.stem}" for p in (REPO / "include" / "sql" / "analytics").glob("*.sql")}
     found = {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
     assert found == {
         "upload_spark_code": set(),
@@ -157,12 +158,18 @@ def test_maintenance_compares_rebuilds_and_compares_again(dag_bag: Any) -> None:
         "rebuild": {"plan_rebuild"},
         "snapshot_again": {"rebuild"},
         "confirm": {"snapshot_again", "upload_spark_code"},
+        "plan_erasure": set(),
+        "find_user": {"plan_erasure", "upload_spark_code"},
+        "erase_objects": {"find_user"},
+        "erase_rows": {"erase_objects", "upload_spark_code"},
+        **{name: {"erase_rows"} for name in answers},
         "retain": set(),
         "optimize": {"retain", "upload_spark_code"},
         "cancel_orphans": set(),
     }
     assert dag.max_active_runs == 1, "two runs at once would rebuild the same days"
     assert dag.params["rebuild"] is False, "a schedule must not rebuild by itself"
+    assert dag.params["erase"] is None, "a schedule must not erase anybody"
     assert {task.trigger_rule for task in dag.tasks} == {"all_success"}, (
         "without a window the rest is skipped"
     )

@@ -19,8 +19,8 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 
 from pinspark import tables
 from pinspark.contracts import TABLES, Contract, load_contract
-from pinspark.delta import check_schema, retry_conflicts
-from pinspark.landing import parse_lines
+from pinspark.delta import check_schema, merge, retry_conflicts
+from pinspark.landing import parse_lines, unquoted
 from pinspark.ledger import ledger_splits
 from pinspark.stage import clean_lines
 
@@ -31,7 +31,6 @@ SAID = {
     PUBLISHED: "stay, silver does not hold them as they are cleaned now, were refused for",
 }
 _SHOWN = 50
-_BASE64 = "base64:"
 # a reason without the value it tells of, so that rows are counted together and no log holds it
 _VALUE = r"(?s)^(\w+): .* (is (?:not|outside) )"
 _PLACE = ("source_table", "ind", "post_date", "key", "line")
@@ -103,15 +102,9 @@ def cleaned_again(spark: SparkSession, silver: str, contract: Contract, choice: 
         spark.table(f"{silver}.quarantine")
         .where(own)
         .withColumnsRenamed({"ind": "post", "columns": "found_columns", "reasons": "found_reasons"})
-        .withColumn("raw", as_read(F.col("raw")))
+        .withColumn("raw", unquoted(F.col("raw")))
     )
     return lines.transform(parse_lines, contract.id).transform(clean_lines, contract)
-
-
-def as_read(raw: Column) -> Column:
-    """Turn quoted text back into the line; a row of ours starts with a brace, never with our own mark."""
-    line = F.unbase64(F.substring(raw, len(_BASE64) + 1, 2**31 - 1)).cast("string")
-    return F.when(raw.startswith(_BASE64), line).otherwise(raw)
 
 
 def repaired(cleaned: DataFrame, contract: Contract) -> DataFrame:
@@ -131,7 +124,7 @@ def publish_repaired(spark: SparkSession, silver: str, contract: Contract, choic
         rows = cleaned_again(spark, silver, contract, choice).transform(repaired, contract).select(*names)
         published = spark.table(f"{silver}.`{contract.table}`").select("ind")
         if rows.join(published, "ind", "left_anti").limit(1).collect():
-            _merge(spark, rows, f"{silver}.`{contract.table}`", ["t.ind = s.ind"], _INSERT)
+            merge(spark, rows, f"{silver}.`{contract.table}`", ["t.ind = s.ind"], _INSERT)
 
     retry_conflicts(write)
 
@@ -145,7 +138,7 @@ def settle_quarantine(spark: SparkSession, silver: str, contract: Contract, choi
         counts = counted(rows).collect()
         due = rows.where(f"outcome = '{MOVED}' OR (outcome = '{REFUSED}' AND reasons <> found_reasons)")
         if due.limit(1).collect():
-            _merge(spark, due, f"{silver}.quarantine", ["t.kind = 'own'", *same], _SETTLE)
+            merge(spark, due, f"{silver}.quarantine", ["t.kind = 'own'", *same], _SETTLE)
         return counts
 
     return retry_conflicts(write)
@@ -187,7 +180,7 @@ def follow_tables(spark: SparkSession, silver: str, ops: str, choice: Choice) ->
         same = ["t.post_date = s.post_date", "t.source_table = s.source_table"]
         ledger = spark.table(f"{ops}.ledger").alias("t")
         if ledger.join(splits.alias("s"), F.expr(" AND ".join([*same, off]))).limit(1).collect():
-            _merge(spark, splits, f"{ops}.ledger", same, _FOLLOW.format(off=off))
+            merge(spark, splits, f"{ops}.ledger", same, _FOLLOW.format(off=off))
 
     retry_conflicts(write)
 
@@ -198,11 +191,6 @@ _SETTLE = (
     "WHEN MATCHED THEN UPDATE SET columns = s.columns, reasons = s.reasons"
 )
 _FOLLOW = "WHEN MATCHED AND {off} THEN UPDATE SET silver = s.silver, quarantined = s.quarantined"
-
-
-def _merge(spark: SparkSession, rows: DataFrame, target: str, on: list[str], then: str) -> None:
-    rows.createOrReplaceTempView("replayed")
-    spark.sql(f"MERGE INTO {target} AS t USING replayed AS s ON {' AND '.join(on)} {then}")
 
 
 def inexact_days(spark: SparkSession, silver: str, ops: str, choice: Choice) -> list[Row]:

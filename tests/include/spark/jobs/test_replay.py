@@ -290,7 +290,7 @@ def test_a_write_that_lost_against_another_is_found_anew_and_tried_again(
 ) -> None:
     publish_poisoned(run_job, tmp_path)
     repair()
-    merge, tried = replay._merge, []
+    merge, tried = replay.merge, []
 
     def lose_first(session: SparkSession, rows: Any, target: str, *given: Any) -> None:
         tried.append(target)
@@ -299,7 +299,7 @@ def test_a_write_that_lost_against_another_is_found_anew_and_tried_again(
         merge(session, rows, target, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replay, "_merge", lose_first)
+        patch.setattr(replay, "merge", lose_first)
         patch.setattr("time.sleep", lambda _: None)
         assert run_job("replay", choice=choice())["moved"] == 6
     assert tried.count(f"{lake.silver}.`pin`") == tried.count(f"{lake.ops}.ledger") == 2
