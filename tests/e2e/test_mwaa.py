@@ -99,6 +99,7 @@ def test_the_tree_is_self_contained_and_has_nothing_beside_it(mwaa: Any) -> None
         "include",
         "pinterest_batch.py",
         "pinterest_maintenance.py",
+        "pinterest_replay.py",
         "pinterest_setup.py",
     } <= names
     assert "window.py" in names
@@ -107,7 +108,7 @@ def test_the_tree_is_self_contained_and_has_nothing_beside_it(mwaa: Any) -> None
 def test_the_dags_import_and_every_template_renders_with_exactly_mwaas_pins(mwaa: Any) -> None:
     shown = json.loads(run(mwaa, "check.py", str(mwaa[2])).splitlines()[-1])
     assert shown["errors"] == {}
-    assert shown["dags"] == ["pinterest_batch", "pinterest_maintenance", "pinterest_setup"]
+    assert shown["dags"] == ["pinterest_batch", "pinterest_maintenance", "pinterest_replay", "pinterest_setup"]
     assert shown["pinflow"].startswith(str(mwaa[2]))
     assert shown["rendered"] > 30
 

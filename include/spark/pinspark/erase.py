@@ -81,6 +81,8 @@ def correct_ledger(spark: SparkSession, silver: str, ops: str, posts: DataFrame,
     counts = [F.count_if(_stays() & (F.col("kind") == kind)).alias(name) for name, kind in kinds.items()]
     every = reduce(DataFrame.unionAll, parts).groupBy("post_date", "source_table")
     days = every.agg(*counts, F.max("gone").alias("gone")).where("gone").drop("gone")
+    if not days.limit(1).collect():
+        return
     same = ["t.post_date = s.post_date", "t.source_table = s.source_table"]
     retry_conflicts(partial(merge, spark, days, f"{ops}.ledger", same, _CORRECT))
 

@@ -18,7 +18,6 @@ from pinspark.stage import clean_lines
 
 Identity = tuple[int | None, str | None]  # age, date_joined
 _SECOND = "yyyy-MM-dd HH:mm:ss"
-_NAMES = "first_name STRING, last_name STRING"
 
 
 class AmbiguousUserError(ValueError):
@@ -124,8 +123,12 @@ def _read(lines: DataFrame, digest: str) -> DataFrame:
 
 def loose_name(raw: Column) -> Column:
     """Read first and last name of a line that need not be strict JSON."""
-    names = F.from_json(raw, _NAMES, {"allowSingleQuotes": "false"})
-    return F.concat(names["first_name"], F.lit(" "), names["last_name"])
+    return F.concat(_loose_text(raw, "first_name"), F.lit(" "), _loose_text(raw, "last_name"))
+
+
+def _loose_text(raw: Column, field: str) -> Column:
+    text = F.regexp_extract(raw, rf'"{field}"\s*:\s*("(?:[^"\\]|\\.)*")', 1)
+    return F.from_json(F.concat(F.lit('{"v":'), text, F.lit("}")), "v STRING")["v"]
 
 
 def identify(rows: Iterable[Row], wanted: Wanted) -> Found:
@@ -146,7 +149,7 @@ def identify(rows: Iterable[Row], wanted: Wanted) -> Found:
 
 def _ambiguous(identities: set[Identity]) -> str:
     """Tell users of one name apart as far as a person must know to choose, and no further."""
-    shown = sorted(f"age {_decade(age)}, joined in {(joined or 'no year')[:4]}" for age, joined in identities)
+    shown = sorted(f"age {_decade(age)}, joined {_year(joined)}" for age, joined in identities)
     ages, dates = {age for age, _ in identities}, {joined for _, joined in identities}
     add = "age" if len(ages) == len(identities) else "age and date_joined"
     add = "date_joined" if len(dates) == len(identities) > len(ages) else add
@@ -158,6 +161,10 @@ def _ambiguous(identities: set[Identity]) -> str:
 
 def _decade(age: int | None) -> str:
     return "none" if age is None else f"{age // 10 * 10} to {age // 10 * 10 + 9}"
+
+
+def _year(joined: str | None) -> str:
+    return f"in {joined[:4]}" if joined else "at no known date"
 
 
 def without_others(spark: SparkSession, silver: str, found: Found, digest: str) -> Found:

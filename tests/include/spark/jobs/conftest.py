@@ -22,6 +22,8 @@ NEEDS = {
     "publish": ["stage", "silver", "ops"],
     "reconcile": ["silver", "ops"],
     "replay": ["silver", "ops"],
+    "find_user": ["stage", "silver"],
+    "erase": ["stage", "silver", "ops"],
     "optimize": ["stage", "silver", "gold", "ops"],
 }
 
