@@ -52,11 +52,6 @@ class Found:
     sole: bool = True
     unclear: int = 0
 
-    @property
-    def identity(self) -> Identity:
-        """The user without the name."""
-        return self.age, self.date_joined
-
 
 def parse_wanted(text: str) -> Wanted:
     """Read what the plan of an erasure hands on."""
