@@ -31,10 +31,10 @@ from pinflow.operators.claim_answers import ClaimAnswersOperator
 from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator
 from pinflow.operators.select_posts import SelectPostsOperator
 from pinflow.operators.spark_job import PinsparkRunOperator
-from pinflow.operators.sql_file import SqlFileOperator
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
 from pinflow.sensors.kafka_offsets_s3_key import KafkaOffsetsS3KeySensor
 from pinflow.sensors.new_posts import NewPostsSensor
+from pinflow.serving import answer_questions
 from pinflow.settings import TABLES
 
 MANIFEST = {t: "{{ ti.xcom_pull(task_ids='land." + t + "') | tojson }}" for t in TABLES}
@@ -112,28 +112,9 @@ with DAG(
         publish="publish",
         before=[*(f"{group}.{t}" for group in ("emulate", "land", "clean") for t in TABLES), "audit"],
     )
-    with TaskGroup("star") as star:
-        for file in paths.sql_files("star"):
-            SqlFileOperator(
-                task_id=paths.stem(file),
-                sql=file,
-                materialize=True,
-                show_rows=False,
-                max_active_tis_per_dag=1,
-            )
-    join_star = SqlFileOperator(
-        task_id="join_star",
-        sql="serving/post_batch.sql",
-        materialize=True,
-        show_rows=False,
-        max_active_tis_per_dag=1,
-    )
-    with TaskGroup("analytics") as answers:
-        for file in paths.sql_files("analytics"):
-            SqlFileOperator(task_id=paths.stem(file), sql=file, materialize=True, max_active_tis_per_dag=1)
 
     wait_for_posts >> select_posts >> list(emulate.values())
     for table in TABLES:
         emulate[table] >> land[table] >> clean[table] >> audit
     upload_spark_code >> list(clean.values())
-    audit >> publish >> claim_answers >> star >> join_star >> answers
+    audit >> publish >> claim_answers >> answer_questions()

@@ -75,6 +75,12 @@ class RebuildError(PinflowError, AirflowFailException):
     anchor = "rebuild"
 
 
+class EraseError(PinflowError, AirflowFailException):
+    """A user cannot be erased as asked; a retry cannot help."""
+
+    anchor = "erase"
+
+
 class LandingError(PinflowError, AirflowFailException):
     """What Kafka acknowledged did not land while we waited."""
 

@@ -1,6 +1,7 @@
 """House policy for DAG files; each message says the repair."""
 
 import ast
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,12 @@ def test_every_template_exists_and_names_only_what_is_rendered(dag_bag: Any) -> 
     from pinflow.operators.sql_file import SqlFileOperator
 
     sql_tasks = [task for task in tasks(dag_bag) if isinstance(task, SqlFileOperator)]
-    folders = (REPO / "include" / "sql" / name for name in ("star", "analytics"))
-    assert len(sql_tasks) == sum(len(list(folder.glob("*.sql"))) for folder in folders) + 1
+    wanted = {
+        f"{folder}/{file.name}"
+        for folder in ("star", "analytics")
+        for file in (REPO / "include" / "sql" / folder).glob("*.sql")
+    }
+    assert {task.file for task in sql_tasks} == {*wanted, "serving/post_batch.sql"}
     for task in sql_tasks:
         file = REPO / "include" / "sql" / task.file
         assert file.is_file(), f"{task.task_id}: {file} does not exist"
@@ -92,13 +97,22 @@ def test_every_template_exists_and_names_only_what_is_rendered(dag_bag: Any) -> 
         assert used <= NAMES, f"{file.name}: {used - NAMES} is never rendered; use one of {sorted(NAMES)}"
 
 
+def served(after: str) -> dict[str, set[str]]:
+    """Star, join and answers behind a task, with what each waits for."""
+    star, answers = (
+        {f"{group}.{file.stem}" for file in (REPO / "include" / "sql" / group).glob("*.sql")}
+        for group in ("star", "analytics")
+    )
+    return {
+        **{key: {after} for key in star},
+        "join_star": star,
+        **{key: {"join_star"} for key in answers},
+    }
+
+
 def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
     dag = dag_bag.dags["pinterest_batch"]
     found = {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
-    star, analytics = (
-        {f"{group}.{p.stem}" for p in (REPO / "include" / "sql" / group).glob("*.sql")}
-        for group in ("star", "analytics")
-    )
     expected: dict[str, set[str]] = {
         "wait_for_posts": set(),
         "select_posts": {"wait_for_posts"},
@@ -109,11 +123,42 @@ def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
         "audit": {"clean.pin", "clean.geo", "clean.user", "upload_spark_code"},
         "publish": {"audit", "upload_spark_code"},
         "claim_answers": {"publish"},
-        **{name: {"claim_answers"} for name in star},
-        "join_star": star,
-        **{name: {"join_star"} for name in analytics},
+        **served("claim_answers"),
     }
     assert found == expected
+
+
+def test_a_replay_ends_with_every_answer_made_anew(dag_bag: Any) -> None:
+    found = {task.task_id: set(task.upstream_task_ids) for task in dag_bag.dags["pinterest_replay"].tasks}
+    assert found == {
+        "upload_spark_code": set(),
+        "replay": {"upload_spark_code"},
+        **served("replay"),
+    }
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"days": ["2022-10-15"]},
+        {"days": ["2022-10-15", "2022-10-16", "2022-10-17"]},
+        {"days": ["2022-10-15", "x' OR 1=1"]},
+        {"days": "2022-10-15"},
+        {"table": "posts"},
+        {"reason": ""},
+        {"reason": 7},
+    ],
+    ids=str,
+)
+def test_a_replay_with_params_of_another_shape_never_starts(dag_bag: Any, params: dict[str, Any]) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    known = deepcopy(dag_bag.dags["pinterest_replay"].params)
+    good = {"days": ["2022-10-15", "2022-10-16"], "table": "pin", "reason": 'it\'s "missing"'}
+    known.update(good)
+    assert known.validate() == good
+    with pytest.raises(ParamValidationError):
+        known.update(params)
 
 
 def test_maintenance_compares_rebuilds_and_compares_again(dag_bag: Any) -> None:
@@ -127,12 +172,18 @@ def test_maintenance_compares_rebuilds_and_compares_again(dag_bag: Any) -> None:
         "rebuild": {"plan_rebuild"},
         "snapshot_again": {"rebuild"},
         "confirm": {"snapshot_again", "upload_spark_code"},
+        "plan_erasure": set(),
+        "find_user": {"plan_erasure", "upload_spark_code"},
+        "erase_objects": {"find_user"},
+        "erase_rows": {"erase_objects", "upload_spark_code"},
+        **served("erase_rows"),
         "retain": set(),
         "optimize": {"retain", "upload_spark_code"},
         "cancel_orphans": set(),
     }
     assert dag.max_active_runs == 1, "two runs at once would rebuild the same days"
     assert dag.params["rebuild"] is False, "a schedule must not rebuild by itself"
+    assert dag.params["erase"] is None, "a schedule must not erase anybody"
     assert {task.trigger_rule for task in dag.tasks} == {"all_success"}, (
         "without a window the rest is skipped"
     )

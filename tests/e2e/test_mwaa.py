@@ -28,12 +28,13 @@ folder = Path(sys.argv[1])
 bag = BundleDagBag(dag_folder=str(folder), bundle_path=folder, bundle_name="dags-folder")
 import pinflow
 manifest = {"table": "pin", "partitions": {}}
+erasure = {"wanted": {}, "objects": [], "posts": "s3://x", "found": {}, "name_sha256": "x"}
 rendered = 0
 for dag in bag.dags.values():
     for task in dag.tasks:
         if task.is_mapped:
             continue  # what it renders is known when it has run
-        ti = SimpleNamespace(xcom_pull=lambda *a, **k: manifest)
+        ti = SimpleNamespace(xcom_pull=lambda *a, **k: manifest | erasure)
         context = {"ti": ti, "task": task, "params": {}, "run_id": "r", "expanded_ti_count": None}
         fields = [f for f in task.template_fields if f in ("sql", "target", "arguments", "job")]
         task.template_fields = fields
@@ -99,6 +100,7 @@ def test_the_tree_is_self_contained_and_has_nothing_beside_it(mwaa: Any) -> None
         "include",
         "pinterest_batch.py",
         "pinterest_maintenance.py",
+        "pinterest_replay.py",
         "pinterest_setup.py",
     } <= names
     assert "window.py" in names
@@ -107,7 +109,12 @@ def test_the_tree_is_self_contained_and_has_nothing_beside_it(mwaa: Any) -> None
 def test_the_dags_import_and_every_template_renders_with_exactly_mwaas_pins(mwaa: Any) -> None:
     shown = json.loads(run(mwaa, "check.py", str(mwaa[2])).splitlines()[-1])
     assert shown["errors"] == {}
-    assert shown["dags"] == ["pinterest_batch", "pinterest_maintenance", "pinterest_setup"]
+    assert shown["dags"] == [
+        "pinterest_batch",
+        "pinterest_maintenance",
+        "pinterest_replay",
+        "pinterest_setup",
+    ]
     assert shown["pinflow"].startswith(str(mwaa[2]))
     assert shown["rendered"] > 30
 

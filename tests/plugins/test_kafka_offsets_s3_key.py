@@ -101,3 +101,12 @@ def test_landed_objects_that_are_gone_are_told_from_those_that_have_not_come(buc
     ):
         poke(bucket, {"0": Span(3, 4, 12)})
     assert not poke(bucket, {"0": Span(10, 12, 12)}).is_done
+
+
+def test_a_last_row_that_was_erased_since_has_landed(bucket: str) -> None:
+    put(bucket, 0, 0, [10, 11, 12])
+    body = b'{"ind":13}\n{"ind":-2147483648}\n'
+    key = landed_key(TOPIC, 0, 3, 20)
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket=bucket, Key=key, Body=body)
+    assert poke(bucket, {"0": Span(0, 4, 14)}).is_done
+    assert not poke(bucket, {"0": Span(0, 5, 15)}).is_done

@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -39,6 +39,12 @@ def replace_where(rows: DataFrame, table: str, condition: str) -> None:
     """Replace the rows of a table that meet a condition, in one commit."""
     writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", condition)
     retry_conflicts(lambda: writer.saveAsTable(table))
+
+
+def merge(spark: SparkSession, rows: DataFrame, table: str, on: Sequence[str], then: str) -> None:
+    """Merge rows (`s`) into a table (`t`) where every condition of `on` holds, in one commit."""
+    rows.createOrReplaceTempView("merged")
+    spark.sql(f"MERGE INTO {table} AS t USING merged AS s ON {' AND '.join(on)} {then}")
 
 
 def clear_run(spark: SparkSession, table: str, manifest: Manifest) -> None:

@@ -12,6 +12,7 @@ from pinspark.manifest import Manifest
 IDS = "ind INT, post_ts STRING, partition INT, offset BIGINT"
 KEY = r"partition=(\d+)/[^/]*(?:\+|%2B)(\d+)\.json(?:\.gz)?$"
 GONE = re.compile(r"PATH_NOT_FOUND|FILE_NOT_EXIST|FileNotFoundException|NoSuchKey")
+BASE64 = "base64:"
 JSON_SPACE = " \t\r\n"
 ID_TEXT = r"^-?(0|[1-9][0-9]{0,9})$"
 SURROGATE = (
@@ -130,6 +131,10 @@ def _fault(id_name: str) -> Column:
 
 def quotable(raw: Column) -> Column:
     """Keep a line as text, or as base64 when it is not UTF-8."""
-    return F.when(F.is_valid_utf8(raw), raw).otherwise(
-        F.concat(F.lit("base64:"), F.base64(raw.cast("binary")))
-    )
+    return F.when(F.is_valid_utf8(raw), raw).otherwise(F.concat(F.lit(BASE64), F.base64(raw.cast("binary"))))
+
+
+def unquoted(kept: Column) -> Column:
+    """Give back the line; a row of ours starts with a brace, never with the mark."""
+    line = F.unbase64(F.substring(kept, len(BASE64) + 1, 2**31 - 1)).cast("string")
+    return F.when(kept.startswith(BASE64), line).otherwise(kept)

@@ -1,8 +1,9 @@
 """The ledger: one row per day and table, also for days without a post."""
 
+from collections.abc import Sequence
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
@@ -57,6 +58,17 @@ def ledger_elsewhere(window: Window, manifest: Manifest) -> DataFrame:
     counts = [F.count_if(stays & (F.col("place") == place)).alias(place) for place in places]
     days = rows.join(gone, "ind", "left").groupBy("post_date").agg(*counts, F.max("gone").alias("gone"))
     return days.where("gone").drop("gone")
+
+
+def ledger_splits(spark: SparkSession, silver: str, names: Sequence[str]) -> DataFrame:
+    """Count what is stored: post_date, source_table, silver, quarantined; no row where there is nothing."""
+    own = spark.table(f"{silver}.quarantine").where("kind = 'own'").where(F.col("source_table").isin(*names))
+    parts = [own.select("post_date", "source_table", F.lit(0).alias("silver"), F.lit(1).alias("quarantined"))]
+    for name in names:
+        clean = spark.table(f"{silver}.`{name}`").select("post_date", F.lit(name).alias("source_table"))
+        parts.append(clean.select("*", F.lit(1), F.lit(0)))
+    counts = (F.sum(name).alias(name) for name in ("silver", "quarantined"))
+    return reduce(DataFrame.unionAll, parts).groupBy("post_date", "source_table").agg(*counts)
 
 
 def ledger_totals(window: Window, days: list[Row]) -> list[dict[str, int | str]]:

@@ -2,14 +2,14 @@
 
 from functools import partial, reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark import tables
-from pinspark.contracts import load_contract
-from pinspark.delta import check_schema, replace_where, retry_conflicts
+from pinspark.contracts import TABLES, load_contract
+from pinspark.delta import TRIES, check_schema, replace_where, retry_conflicts
 from pinspark.landing import present
-from pinspark.ledger import ledger_days, ledger_elsewhere, ledger_rows, ledger_totals
+from pinspark.ledger import ledger_days, ledger_elsewhere, ledger_rows, ledger_splits, ledger_totals
 from pinspark.manifest import Manifest
 from pinspark.session import together
 from pinspark.window import Window
@@ -19,6 +19,10 @@ class StageGoneError(RuntimeError):
     """Nothing is staged of a run that was acknowledged."""
 
 
+class PublishDisturbedError(RuntimeError):
+    """Other writers kept changing the days that were published."""
+
+
 def publish_window(window: Window) -> list[dict[str, int | str]]:
     """Replace the window's days everywhere, take moved posts from other days, give the ledger's totals."""
     described = (*(tables.silver(load_contract(m.table)) for m in window.manifests), tables.QUARANTINE)
@@ -26,18 +30,41 @@ def publish_window(window: Window) -> list[dict[str, int | str]]:
         partial(require_staged, window),
         *(partial(check_schema, window.spark, window.silver, table) for table in described),
     )
-    together(
-        partial(_replace_quarantine, window), *(partial(_replace_silver, window, m) for m in window.manifests)
-    )
-    with present(f"An id file of run {window.any.run}", "clear select_posts, so that the window runs anew."):
-        days = ledger_days(window)
-    replace_where(ledger_rows(window, days), f"{window.ops}.ledger", window.any.days)
+    days = _replace_days(window)
     totals = ledger_totals(window, days)
     moved = {total["source_table"] for total in totals if total["moved"]}
     for manifest in window.manifests:
         if manifest.table in moved:
             remove_elsewhere(window, manifest)
     return totals
+
+
+def _replace_days(window: Window) -> list[Row]:
+    """Replace rows and ledger, and again while another writer (replay, erasure) comes between them."""
+    gone = f"An id file of run {window.any.run}", "clear select_posts, so that the window runs anew."
+    for _ in range(TRIES):
+        together(
+            partial(_replace_quarantine, window),
+            *(partial(_replace_silver, window, manifest) for manifest in window.manifests),
+        )
+        with present(*gone):
+            days = ledger_days(window)
+        replace_where(ledger_rows(window, days), f"{window.ops}.ledger", window.any.days)
+        if not disturbed(window, days):
+            return days
+        print("Another writer changed these days meanwhile, replacing them again")
+    raise PublishDisturbedError(
+        f"Other writers changed [{window.any.first_day}, {window.any.end_day}) {TRIES} times while it was "
+        "published. Repair: let pinterest_replay or pinterest_maintenance end, then clear this task."
+    )
+
+
+def disturbed(window: Window, days: list[Row]) -> bool:
+    """Tell whether the tables hold other numbers of rows than the ledger that was just written."""
+    splits = ledger_splits(window.spark, window.silver, TABLES).where(window.any.days).collect()
+    stored = {(row.post_date, row.source_table): (row.silver, row.quarantined) for row in splits}
+    written = {(day.post_date, day.source_table): (day.silver, day.quarantined) for day in days}
+    return any(stored.get(day, (0, 0)) != counts for day, counts in written.items())
 
 
 def require_staged(window: Window) -> None:

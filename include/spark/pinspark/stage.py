@@ -129,6 +129,11 @@ def _missing(spark: SparkSession, manifest: Manifest, schema: str, found: Staged
     lost = read_ids(spark, manifest.ids).join(clean.unionAll(own), "ind", "left_anti")
     sample = [row.ind for row in lost.select("ind").orderBy("ind").limit(SAMPLE).collect()]
     number = found.staged + found.rejected
+    if not sample and (erased := manifest.count - read_ids(spark, manifest.ids).count()) > 0:
+        return (
+            f"{manifest.table}: {erased} of the {manifest.count} posts of this window have been erased since "
+            "(pinterest_maintenance, param erase). Repair: clear select_posts, so that the window runs anew."
+        )
     return (
         f"{manifest.table}: {manifest.count} posts were acknowledged, {number} were found in the objects of "
         f"{manifest.keys}; missing: {sample or 'none, so the id file and the manifest disagree'}. "

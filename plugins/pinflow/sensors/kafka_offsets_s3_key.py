@@ -8,6 +8,7 @@ from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
 
 from pinflow import paths
+from pinflow.erasure import erased
 from pinflow.errors import LandingError, ObjectGoneError
 from pinflow.hooks.lake import CONNECTION, LakeHook
 from pinflow.hooks.source import KEY
@@ -21,8 +22,14 @@ _SEND_AGAIN = "clear emulate.{}, which sends the window again."
 
 
 def _holds(content: bytes, key_column: str, ind: int, line: int) -> bool:
-    """Tell whether an id stands at this line or behind it; an earlier load may have sent it before."""
-    for text in content.split(b"\n")[line:]:
+    """Tell whether an id stands at this line or behind it; an earlier load may have sent it before.
+
+    A row that was erased has landed: its line is there.
+    """
+    lines = content.split(b"\n")[line:]
+    if lines and erased(lines[0], key_column):
+        return True
+    for text in lines:
         try:
             row = json.loads(text)
         except ValueError:

@@ -21,6 +21,9 @@ NEEDS = {
     "audit": ["stage", "ops"],
     "publish": ["stage", "silver", "ops"],
     "reconcile": ["silver", "ops"],
+    "replay": ["silver", "ops"],
+    "find_user": ["stage", "silver"],
+    "erase": ["stage", "silver", "ops"],
     "optimize": ["stage", "silver", "gold", "ops"],
 }
 
