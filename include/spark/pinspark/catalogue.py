@@ -6,6 +6,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from pinspark.contracts import TABLES, Column, Contract, Field, QualityRule, load_contract
 from pinspark.tables import Table, all_tables
 
@@ -25,6 +27,7 @@ RULES = {
     "join": "`{0}` and `{1}`, a blank between",
     "pair": "`{0}` and `{1}`",
 }
+Star = dict[str, dict[str, Any]]  # include/contracts/star.yaml
 SHOWN = {"name", "type", "doc", "sources", "rule", "nullable"}
 
 
@@ -126,11 +129,34 @@ def _quality(contract: Contract) -> str:
 
 
 def _gold(sql: Path) -> str:
-    files = [path for folder in ("star", "serving") for path in sorted((sql / folder).glob("*.sql"))]
-    rows = [_header(path) for path in files]
+    star: Star = yaml.safe_load((sql.parent / "contracts" / "star.yaml").read_text("utf-8"))
+    tables = [_star_table(sql / "star" / f"{name}.sql", star[name]) for name in star]
+    serving = _grid(
+        ("table or view", "meaning", "grain", "reads"),
+        [_header(path) for path in sorted((sql / "serving").glob("*.sql"))],
+    )
     about = "The answers, `gold.<question>`, are the files of `include/sql/analytics`.\n"
-    head = ("table or view", "meaning", "grain", "reads")
-    return f"## gold: what questions read\n\n{_grid(head, rows)}\n{about}"
+    return "\n".join(["## gold: what questions read\n", _star_diagram(star), *tables, serving, about])
+
+
+def _star_diagram(star: Star) -> str:
+    lines = ["```mermaid", "erDiagram"]
+    for name, table in star.items():
+        lines += [f'  {name} }}o--|| {other} : "{key}"' for key, other in table.get("refers", {}).items()]
+    for name, table in star.items():
+        lines += [f"  {name} {{"]
+        for column, said in table["columns"].items():
+            mark = " PK" if column in table["key"] else " FK" if column in table.get("refers", {}) else ""
+            lines.append(f"    {said['type']} {column}{mark}")
+        lines.append("  }")
+    return "\n".join([*lines, "```"]) + "\n"
+
+
+def _star_table(file: Path, table: dict[str, Any]) -> str:
+    name, doc, grain, reads = _header(file)
+    rows = [(f"`{column}`", f"`{said['type']}`", said["doc"]) for column, said in table["columns"].items()]
+    facts = f"{doc} Grain: {grain}; key {', '.join(table['key'])}; reads {reads}."
+    return f"### {name}\n\n{facts}\n\n{_grid(('column', 'type', 'meaning'), rows)}"
 
 
 def _header(path: Path) -> tuple[str, ...]:

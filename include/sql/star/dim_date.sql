@@ -1,10 +1,18 @@
 -- Days of the calendar, UTC: all from the first post to the last, and those on which users joined.
 -- grain: one row per day
--- reads: {{ silver }}.geo, {{ silver }}.user
+-- reads: {{ silver }}.pin, {{ silver }}.geo, {{ silver }}.user
 -- params: silver
 -- materialize: table
-WITH days AS (
-    SELECT EXPLODE(SEQUENCE(MIN(post_date), MAX(post_date))) AS calendar_date FROM {{ silver }}.`geo`
+WITH posted AS (
+    SELECT post_date FROM {{ silver }}.`pin`
+    UNION ALL
+    SELECT post_date FROM {{ silver }}.`geo`
+    UNION ALL
+    SELECT post_date FROM {{ silver }}.`user`
+),
+
+days AS (
+    SELECT EXPLODE(SEQUENCE(MIN(post_date), MAX(post_date))) AS calendar_date FROM posted
     UNION DISTINCT
     SELECT CAST(date_joined AS DATE) AS calendar_date FROM {{ silver }}.`user`
 )

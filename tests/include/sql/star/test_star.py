@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+import yaml
 from pyspark.sql import SparkSession
 
 from pinspark.contracts import TABLES
 from pinspark.delta import append, replace_where
 from pinspark.session import together
-from tests.include.conftest import Lake, build_star, make_lake
+from tests.include.conftest import SQL, Lake, build_star, make_lake
 
 FIRST = date(2022, 3, 1)
 DAYS = 10
@@ -158,9 +159,13 @@ def hostile() -> list[Row]:
 
 def test_every_key_of_a_post_is_one_row_of_its_dimension(spark: SparkSession, lake: Lake) -> None:
     publish(spark, lake, FIRST, hostile())
-    publish(spark, lake, FIRST + timedelta(days=1), [post(30, FIRST + timedelta(days=1))], "pin")
-    publish(spark, lake, FIRST + timedelta(days=2), [post(31, FIRST + timedelta(days=2))], "geo", "user")
+    publish(spark, lake, FIRST + timedelta(days=1), [post(31, FIRST + timedelta(days=1))], "geo", "user")
+    publish(spark, lake, FIRST + timedelta(days=2), [post(30, FIRST + timedelta(days=2))], "pin")
     build_star(spark, lake)
+    lost = (
+        "SELECT ind FROM {gold}.fact_post WHERE post_date NOT IN (SELECT calendar_date FROM {gold}.dim_date)"
+    )
+    assert not ask(spark, lost, lake)
     for name, where in (
         ("category", ""),
         ("location", ""),
@@ -202,3 +207,14 @@ def test_no_post_gives_a_star_without_posts(spark: SparkSession, lake: Lake) -> 
     build_star(spark, lake)
     assert ask(spark, "SELECT * FROM {gold}.post_wide", lake) == []
     assert ask(spark, "SELECT * FROM {gold}.dim_date", lake) == []
+
+
+def test_every_column_of_the_star_is_described(spark: SparkSession, lake: Lake) -> None:
+    described = yaml.safe_load((SQL.parent / "contracts" / "star.yaml").read_text("utf-8"))
+    assert sorted(described) == sorted(path.stem for path in (SQL / "star").glob("*.sql"))
+    build_star(spark, lake)
+    for name, table in described.items():
+        stored = spark.table(f"{lake.gold}.`{name}`").schema
+        made = {field.name: field.dataType.simpleString().upper() for field in stored}
+        assert {column: said["type"] for column, said in table["columns"].items()} == made, name
+        assert {*table["key"], *table.get("refers", {})} <= set(made)
