@@ -87,5 +87,5 @@ def check_schema(spark: SparkSession, schema: str, table: Table) -> None:
     if differences:
         raise SchemaMismatchError(
             f"{schema}.{table.name}: {'; '.join(differences)}. "
-            "Repair: alter the table as include/contracts says, or drop it and run pinterest_setup."
+            "Repair: run pinterest_setup, which adds missing columns and says what else to do."
         )

@@ -7,8 +7,9 @@ from functools import partial
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
+from pinspark import tables
 from pinspark.contracts import Contract, load_contract
-from pinspark.delta import append, clear_run
+from pinspark.delta import append, check_schema, clear_run
 from pinspark.drift import Unknown, count_unknown, unknown_fields
 from pinspark.landing import parse_lines, present, read_ids, read_keys, read_lines
 from pinspark.manifest import Manifest
@@ -46,7 +47,11 @@ def stage_table(spark: SparkSession, manifest: Manifest, schema: str) -> Staged:
     with _landed(manifest):
         settled = settled_rows(spark, manifest, contract)
         counts = Observation("settled")
-        append(staged_rows(settled.observe(counts, *_counts()), manifest, contract), rows)
+        try:
+            append(staged_rows(settled.observe(counts, *_counts()), manifest, contract), rows)
+        except Exception:
+            check_schema(spark, schema, tables.stage(contract))  # asked only when it may be the reason
+            raise
         result = Staged(**{name: int(value or 0) for name, value in counts.get.items()}, unknown=())
         if result.rejected or result.foreign:
             append(rejected_rows(settled, manifest), rejects)

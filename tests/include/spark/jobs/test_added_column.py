@@ -8,11 +8,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinflow.tables import additions, parse, refusals, stored_columns
-from pinspark.contracts import TABLES, load_contract
+from pinspark.contracts import TABLES
 from pinspark.delta import SchemaMismatchError, schema_differences
+from pinspark.manifest import parse_manifest
+from pinspark.stage import stage_table
 from pinspark.tables import all_tables
 from tests.include.changed import add_lines, contracts_of, copy, make_contracts
-from tests.include.conftest import Lake, make_lake
+from tests.include.conftest import SQL, Lake, make_lake
 from tests.include.landed import Row, pin_row, wire
 from tests.include.spark.jobs.conftest import Run, landings, load
 
@@ -138,16 +140,16 @@ def test_lines_that_have_the_field_fill_the_column_and_a_bad_value_goes_to_quara
     assert [(row.ind, row.reasons) for row in refused] == [(13, ["likes: 'many' is not an INT"])]
 
 
-def test_without_setup_nothing_is_published_and_the_error_names_the_column(
-    spark: SparkSession, lake: Lake, altered: list[str]
+def test_without_setup_the_run_stops_in_clean_and_names_the_columns_and_setup(
+    spark: SparkSession, lake: Lake, altered: list[str], tmp_path: Path
 ) -> None:
-    from pinspark.delta import check_schema
-
-    spark.sql(f"CREATE SCHEMA {lake.ops[:-1]}_other`")
-    text = lake.render(Path(__file__).resolve().parents[4] / "include" / "sql" / "silver" / "silver_pin.sql")
-    spark.sql(text.replace(f"{lake.silver}.", f"{lake.ops[:-1]}_other`."))
-    with pytest.raises(
-        SchemaMismatchError, match=r"likes INT is missing; language STRING is missing.*Repair:"
-    ):
-        check_schema(spark, f"{lake.ops[:-1]}_other`", described("silver_pin"))
-    assert load_contract("pin").names[0] == "likes"
+    old = Lake(stage=f"{lake.stage[:-1]}_old`")
+    spark.sql(f"CREATE SCHEMA {old.stage}")
+    for name in ("stage_pin", "stage_pin_rejects"):
+        spark.sql(old.render(SQL / "silver" / f"{name}.sql"))
+    pin = landings(tmp_path, "2020-01-03", "2020-01-04", "add000000003")["pin"]
+    pin.own(20)
+    wanted = r"likes INT is missing; language STRING is missing.*Repair: run pinterest_setup"
+    with pytest.raises(SchemaMismatchError, match=wanted):
+        stage_table(spark, parse_manifest(pin.manifest()), old.stage)
+    assert spark.table(f"{old.stage}.pin").count() == 0
