@@ -189,6 +189,27 @@ def test_maintenance_compares_rebuilds_and_compares_again(dag_bag: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "erase",
+    [
+        True,
+        "Aaron Abbott",
+        {},
+        {"user_name": ""},
+        {"user_name": "x", "age": "20"},
+        {"user_name": "x", "ind": 1},
+    ],
+    ids=str,
+)
+def test_an_erasure_that_names_nobody_never_starts(dag_bag: Any, erase: Any) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    known = deepcopy(dag_bag.dags["pinterest_maintenance"].params)
+    known.update({"erase": {"user_name": "Aaron Abbott", "age": None, "date_joined": "2015-10-21"}})
+    with pytest.raises(ParamValidationError):
+        known.update({"erase": erase})
+
+
 def test_a_rebuild_runs_the_batch_layer_with_the_params_it_has(dag_bag: Any) -> None:
     from pinflow.operators.rebuild_windows import BATCH
 

@@ -110,8 +110,7 @@ def cleaned_again(spark: SparkSession, silver: str, contract: Contract, choice: 
 def repaired(cleaned: DataFrame, contract: Contract) -> DataFrame:
     """Select the rows that are good now, as silver has them; of several with one id the latest."""
     latest = Window.partitionBy("post").orderBy(*(F.desc(name) for name in ("post_date", "key", "line")))
-    good = cleaned.where((F.size("reasons") == 0) & (F.col("ind") == F.col("post")))
-    rows = good.withColumn("rank", F.row_number().over(latest)).where("rank = 1")
+    rows = cleaned.where(_is_good()).withColumn("rank", F.row_number().over(latest)).where("rank = 1")
     clean = [F.col(f"clean_{name}").alias(name) for name in contract.names]
     return rows.select(*clean, "post_date", "key", "line")
 
@@ -136,30 +135,37 @@ def settle_quarantine(spark: SparkSession, silver: str, contract: Contract, choi
     def write() -> list[Row]:
         rows = outcomes(spark, silver, contract, choice)
         counts = counted(rows).collect()
-        due = rows.where(f"outcome = '{MOVED}' OR (outcome = '{REFUSED}' AND reasons <> found_reasons)")
-        if due.limit(1).collect():
-            merge(spark, due, f"{silver}.quarantine", ["t.kind = 'own'", *same], _SETTLE)
+        if any(row.due for row in counts):
+            on = ["t.kind = 'own'", *same]
+            merge(spark, rows.where("due"), f"{silver}.quarantine", on, _SETTLE)
         return counts
 
     return retry_conflicts(write)
 
 
 def outcomes(spark: SparkSession, silver: str, contract: Contract, choice: Choice) -> DataFrame:
-    """Tell of each chosen row whether it stands in silver as it is cleaned now, is refused, or neither."""
+    """Tell of each chosen row whether silver holds it as cleaned now; `due`: quarantine must change."""
     cleaned = cleaned_again(spark, silver, contract, choice)
-    names = tables.silver(contract).names
-    held = spark.table(f"{silver}.`{contract.table}`").alias("t")
-    good = cleaned.transform(repaired, contract).alias("s")
-    same = reduce(Column.__and__, (F.col(f"t.{name}").eqNullSafe(F.col(f"s.{name}")) for name in names))
-    there = good.join(held, (F.col("t.ind") == F.col("s.ind")) & same, "left_semi")
-    moved = there.select(F.col("ind").alias("post"), "post_date", "key", "line", F.lit(True).alias("there"))
-    refused = F.when(F.size("reasons") > 0, REFUSED).otherwise(PUBLISHED)
-    return cleaned.join(moved, ["post", "post_date", "key", "line"], "left").select(
-        "source_table",
-        F.col("post").alias("ind"),
-        *("post_date", "key", "line", "columns", "reasons", "found_reasons"),
-        F.when(F.col("there"), MOVED).otherwise(refused).alias("outcome"),
+    values = {**{name: f"clean_{name}" for name in contract.names}, "post_date": "post_date"}
+    held = spark.table(f"{silver}.`{contract.table}`").select(*(F.col(n).alias(f"held_{n}") for n in values))
+    same = (F.col(f"held_{name}").eqNullSafe(F.col(value)) for name, value in values.items())
+    there = reduce(Column.__and__, same, (F.col("held_ind") == F.col("post")) & _is_good())
+    outcome = (
+        F.when(F.col("held_ind").isNotNull(), MOVED)
+        .when(F.size("reasons") > 0, REFUSED)
+        .otherwise(PUBLISHED)
+        .alias("outcome")
     )
+    told = ("post_date", "key", "line", "columns", "reasons", "found_reasons")
+    rows = cleaned.join(held, there, "left").select(
+        "source_table", F.col("post").alias("ind"), *told, outcome
+    )
+    changed = (F.col("outcome") == REFUSED) & (F.col("reasons") != F.col("found_reasons"))
+    return rows.withColumn("due", (F.col("outcome") == MOVED) | changed)
+
+
+def _is_good() -> Column:
+    return (F.size("reasons") == 0) & (F.col("ind") == F.col("post"))
 
 
 def counted(rows: DataFrame) -> DataFrame:
@@ -167,8 +173,9 @@ def counted(rows: DataFrame) -> DataFrame:
     shown = F.when(F.col("outcome") == REFUSED, F.col("reasons")).otherwise(F.col("found_reasons"))
     bare = F.transform(shown, lambda reason: F.regexp_replace(reason, _VALUE, "$1: ... $2"))
     reasons = F.array_join(F.array_sort(F.array_distinct(bare)), "; ").alias("reasons")
-    grouped = rows.select("post_date", "source_table", "outcome", reasons)
-    return grouped.groupBy(*grouped.columns).agg(F.count(F.lit(1)).alias("rows"))
+    return rows.groupBy("post_date", "source_table", "outcome", reasons).agg(
+        F.count(F.lit(1)).alias("rows"), F.count_if("due").alias("due")
+    )
 
 
 def follow_tables(spark: SparkSession, silver: str, ops: str, choice: Choice) -> None:
