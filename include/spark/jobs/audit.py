@@ -8,6 +8,8 @@ from pinspark.audit import audit_tables, require
 from pinspark.manifest import parse_manifests
 from pinspark.session import session
 
+VERDICTS = {"fail": "FAILED", "quarantine": "REFUSED", "warn": "WARNING"}
+
 
 def main() -> None:
     """Read the parameters, apply the rules, say what they found."""
@@ -20,7 +22,7 @@ def main() -> None:
     args = parser.parse_args()
     findings = audit_tables(session(), args.manifests, args.stage, args.ops)
     for found in findings:
-        verdict = "ok" if not found.failed else "FAILED" if found.action == "fail" else "WARNING"
+        verdict = VERDICTS[found.action] if found.failed else "ok"
         print(f"{verdict:8}{found.source_table}.{found.rule}: {found.failed} of {found.rows}; {found.detail}")
     require(findings, args.manifests[0])
     print("RESULT " + json.dumps({"findings": [asdict(found) for found in findings if found.failed]}))
