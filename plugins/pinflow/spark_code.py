@@ -45,7 +45,11 @@ def _sources(include: Path) -> dict[str, bytes]:
         f"pinspark/contracts_data/{p.name}": p.read_bytes()
         for p in sorted((include / "contracts").glob("*.yaml"))
     }
-    return code | contracts
+    checks = {
+        f"pinspark/checks_data/{p.name}": p.read_bytes()
+        for p in sorted((include / "sql" / "checks").glob("*.sql"))
+    }
+    return code | contracts | checks
 
 
 def _wheel(sources: dict[str, bytes]) -> tuple[str, bytes]:

@@ -47,7 +47,7 @@ def at_once(month: Stack) -> dict[str, str]:
     month.load(FIRST, END)
     ledger = month.assert_ledger_holds(FIRST, END)
     assert {counts["selected"] for counts in ledger.values()} == {POSTS}
-    found = {table: month.checksum(table) for table in EVERYTHING}
+    found = tables(month)
     stored = [table for table in EVERYTHING if not table.endswith("_ranked")]  # those are views
     for table in stored:
         month.rows(f"DELETE FROM {table}")
@@ -57,7 +57,9 @@ def at_once(month: Stack) -> dict[str, str]:
 
 
 def tables(month: Stack) -> dict[str, str]:
-    return {table: month.checksum(table) for table in EVERYTHING}
+    """SHA-256 of every table; of the ledger without yesterday, which the schedule has run meanwhile."""
+    where = {"ops.ledger": f"post_date < DATE'{END}'"}
+    return {table: month.checksum(table, where.get(table, "true")) for table in EVERYTHING}
 
 
 def meanwhile(month: Stack, days: list[str], do: Callable[[str], None]) -> threading.Thread:

@@ -26,11 +26,14 @@ def test_the_hash_changes_with_any_byte() -> None:
     assert changed.digest != code.digest
 
 
-def test_the_wheel_holds_package_contracts_and_record() -> None:
+def test_the_wheel_holds_package_contracts_checks_and_record() -> None:
     code = spark_code.build()
     names = zipfile.ZipFile(io.BytesIO(code.files[code.wheel])).namelist()
     assert "pinspark/__init__.py" in names
     assert {f"pinspark/contracts_data/{t}.yaml" for t in ("pin", "geo", "user")} <= set(names)
+    checks = {f"pinspark/checks_data/{p.name}" for p in (include_dir() / "sql" / "checks").glob("*.sql")}
+    assert checks
+    assert checks <= set(names)
 
 
 def test_name_metadata_and_record_of_the_wheel_agree() -> None:

@@ -9,7 +9,7 @@ from pinflow.settings import Settings
 SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 FILES = sorted(
     str(p.relative_to(SQL))
-    for part in ("silver", "star", "serving", "analytics")
+    for part in ("silver", "star", "serving", "analytics", "checks")
     for p in (SQL / part).glob("*.sql")
 )
 HEADER = ("grain:", "reads:", "params:")
@@ -17,7 +17,7 @@ HEADER = ("grain:", "reads:", "params:")
 
 def rendered(file: str) -> str:
     environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, autoescape=False)  # noqa: S701
-    return environment.get_template(file).render(Settings().names())
+    return environment.get_template(file).render(Settings().names() | {"run": "0123456789ab"})
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -43,3 +43,16 @@ def test_an_analytics_file_is_a_bare_select_over_post_wide_alone(file: str) -> N
     ctes = {cte.alias for cte in tree.find_all(sqlglot.exp.CTE)}
     tables = {table.name for table in tree.find_all(sqlglot.exp.Table)} - ctes
     assert tables == {"post_wide"}
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if f.startswith("checks/")])
+def test_a_check_counts_over_staged_rows_of_the_run_alone(file: str) -> None:
+    tree = sqlglot.parse_one(rendered(file), dialect="spark")
+    assert isinstance(tree, sqlglot.exp.Select)
+    assert [each.alias for each in tree.selects] == ["rows", "failed"]
+    ctes = {cte.alias for cte in tree.find_all(sqlglot.exp.CTE)}
+    tables = [table for table in tree.find_all(sqlglot.exp.Table) if table.name not in ctes]
+    assert {table.db for table in tables} == {"stage"}
+    assert rendered(file).count("run = '0123456789ab'") == len(tables), (
+        "every table is read for the run alone"
+    )

@@ -9,6 +9,8 @@ from pinspark.drift import parse_cleaned
 from pinspark.manifest import parse_manifests
 from pinspark.session import session
 
+VERDICTS = {"fail": "FAILED", "quarantine": "REFUSED", "warn": "WARNING"}
+
 
 def main() -> None:
     """Read the parameters, apply the rules, say what they found."""
@@ -24,7 +26,7 @@ def main() -> None:
     args = parser.parse_args()
     findings = audit_tables(session(), args.manifests, args.stage, args.ops, parse_cleaned(args.cleaned))
     for found in findings:
-        verdict = "ok" if not found.failed else "FAILED" if found.action == "fail" else "WARNING"
+        verdict = VERDICTS[found.action] if found.failed else "ok"
         print(f"{verdict:8}{found.source_table}.{found.rule}: {found.failed} of {found.rows}; {found.detail}")
     require(findings, args.manifests[0])
     print("RESULT " + json.dumps({"findings": [asdict(found) for found in findings if found.failed]}))

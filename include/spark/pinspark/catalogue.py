@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from pinspark.contracts import TABLES, Column, Contract, Field, QualityRule, load_contract
+from pinspark.checks import load_checks
+from pinspark.contracts import TABLES, Column, Contract, Field, load_contract
 from pinspark.tables import Table, all_tables
 
 HEAD = """# Catalogue
@@ -92,7 +93,7 @@ def _origin(column: Column) -> str:
     return "; ".join([made, *_more(column, SHOWN)] if made else _more(column, SHOWN))
 
 
-def _more(entry: Column | Field | QualityRule, shown: set[str]) -> list[str]:
+def _more(entry: Column | Field, shown: set[str]) -> list[str]:
     """Say every attribute that is not as usual and has no place of its own."""
     usual = {field.name: field.default for field in fields(entry)}
     values = {name: getattr(entry, name) for name in usual if name not in shown}
@@ -121,11 +122,14 @@ def _field(field: Field) -> tuple[str, ...]:
 
 
 def _quality(contract: Contract) -> str:
-    rows = [
-        (f"`{rule.name}`", rule.action, rule.doc, "; ".join(_more(rule, {"columns"})))
-        for rule in contract.quality
-    ]
-    return f"### {contract.table}\n\n{_grid(('rule', 'action', 'meaning', 'more'), rows)}"
+    rows: list[tuple[str, ...]] = [(rule.name, rule.action, rule.doc) for rule in contract.quality]
+    rows += [(rule.rule, rule.action, rule.doc or rule.expect) for rule in contract.row_rules]
+    rows += [(relation.rule, relation.action, relation.doc) for relation in contract.relations]
+    named = {name for name, *_ in rows}
+    others = (check for check in load_checks() if check.table == contract.table and check.rule not in named)
+    rows += [(check.rule, check.action, check.doc) for check in others]
+    grid = _grid(("rule", "action", "meaning"), [(f"`{name}`", *rest) for name, *rest in rows])
+    return f"### {contract.table}\n\n{grid}"
 
 
 def _gold(sql: Path) -> str:

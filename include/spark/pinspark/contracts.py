@@ -1,4 +1,4 @@
-"""The contracts as typed values: what arrives, what is promised, which rules the audit applies."""
+"""The contracts as typed values: what arrives, what is promised, which rules hold."""
 
 from dataclasses import dataclass, fields
 from functools import cache
@@ -8,19 +8,20 @@ from typing import Any, Literal
 
 import yaml
 
+from pinspark.contract_faults import rule_faults
+from pinspark.row_rules import Action, RowRule, range_rule, values_rule
+
 TABLES = ("pin", "geo", "user")
 Wire = Literal["text", "int", "float", "datetime"]
 Rule = Literal["copy", "count", "join", "pair"]
 WIRES = {"text", "int", "float", "datetime"}
 RULES = {"copy", "count", "join", "pair"}
-ACTIONS = {"warn", "fail"}
 CHECKS = {
     "sums",
     "types",
     "unique",
     "in_window",
     "on_day",
-    "range",
     "all_rejected",
     "foreign_doubles",
     "foreign_junk",
@@ -28,6 +29,7 @@ CHECKS = {
     "unknown_fields",
     "orphans",
 }
+WORDS = {"table", "source_table", "doc", "id", "source", "columns", "rows", "relations", "quality"}
 REPAIR = "Repair: correct the contract under include/contracts."
 
 
@@ -45,6 +47,7 @@ class Field:
     required: bool = True
     nullable: bool = True
     used: bool = True
+    pii: bool = False
     minimum: float | None = None
     maximum: float | None = None
 
@@ -61,18 +64,39 @@ class Column:
     nullable: bool = True
     null_markers: tuple[str, ...] = ()
     strip_prefix: str = ""
+    key: bool = False
+    pii: bool = False
+    values: tuple[str | int, ...] = ()
+    values_action: Action = "quarantine"
+    minimum: float | None = None
+    maximum: float | None = None
+    range_action: Action = "quarantine"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Columns whose values another table of the same run holds."""
+
+    columns: tuple[str, ...]
+    to: str
+    to_columns: tuple[str, ...]
+    action: Literal["warn", "fail"]
+    doc: str
+
+    @property
+    def rule(self) -> str:
+        """Name in ops.quality_results, unique within a table."""
+        return f"relation({', '.join(self.columns)} to {self.to})"
 
 
 @dataclass(frozen=True)
 class QualityRule:
-    """One check of the audit and what its failure means."""
+    """One check of the audit over a table and what its failure means."""
 
     rule: str
     action: Literal["warn", "fail"]
     doc: str
     columns: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
 
     @property
     def name(self) -> str:
@@ -88,10 +112,16 @@ class Contract:
     source_table: str
     doc: str
     id: str
-    key: tuple[str, ...]
     source: tuple[Field, ...]
     columns: tuple[Column, ...]
+    rows: tuple[RowRule, ...]
+    relations: tuple[Relation, ...]
     quality: tuple[QualityRule, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names of the columns that tell rows apart."""
+        return tuple(column.name for column in self.columns if column.key)
 
     @property
     def fields(self) -> dict[str, Field]:
@@ -103,40 +133,72 @@ class Contract:
         """Names of the clean columns, in order."""
         return [column.name for column in self.columns]
 
+    @property
+    def row_rules(self) -> list[RowRule]:
+        """Every rule about a single row: those of `rows`, then ranges and accepted values of columns."""
+        ranged = [c for c in self.columns if c.minimum is not None or c.maximum is not None]
+        listed = [c for c in self.columns if c.values]
+        return [*self.rows, *map(range_rule, ranged), *map(values_rule, listed)]
+
+    @property
+    def refusing_rules(self) -> list[RowRule]:
+        """Row rules that send a row to quarantine."""
+        return [rule for rule in self.row_rules if rule.action == "quarantine"]
+
+    @property
+    def values_checks(self) -> list[RowRule]:
+        """Rules of accepted values that refuse nothing: statements of include/sql/checks."""
+        return [
+            rule
+            for rule in self.row_rules
+            if rule.rule.startswith("values(") and rule not in self.refusing_rules
+        ]
+
+    @property
+    def counted_rules(self) -> list[RowRule]:
+        """The other row rules: the audit counts the rows that break them."""
+        return [rule for rule in self.row_rules if rule not in (*self.refusing_rules, *self.values_checks)]
+
 
 @cache
 def load_contract(table: str) -> Contract:
-    """Read the contract of one table, from the wheel or from the repository beside it."""
+    """Read the contract of one table."""
     if table not in TABLES:
         raise ContractError(f"No contract for table {table!r}; there are {', '.join(TABLES)}. {REPAIR}")
-    name = f"{table}.yaml"
-    packed = files("pinspark").joinpath("contracts_data", name)
-    beside = Path(__file__).resolve().parents[2] / "contracts" / name
-    text = packed.read_text("utf-8") if packed.is_file() else beside.read_text("utf-8")
-    return parse_contract(yaml.safe_load(text), name)
+    return parse_contract(yaml.safe_load(contract_text(table)), f"{table}.yaml")
+
+
+def contract_text(table: str) -> str:
+    """Read a contract file as it is, from the wheel or from the repository beside it."""
+    packed = files("pinspark").joinpath("contracts_data", f"{table}.yaml")
+    beside = Path(__file__).resolve().parents[2] / "contracts" / f"{table}.yaml"
+    return packed.read_text("utf-8") if packed.is_file() else beside.read_text("utf-8")
 
 
 def parse_contract(data: dict[str, Any], where: str) -> Contract:
     """Turn a contract file into a `Contract`; every fault is named in one error."""
-    faults: list[str] = []
+    faults = [f"unknown {name}" for name in sorted(set(data) - WORDS)]
     data = _with_fields(data)
     source = tuple(_made(Field, entry, faults) for entry in data.get("source", ()))
     columns = tuple(
         _made(Column, _lists({("sources" if k == "from" else k): v for k, v in entry.items()}), faults)
         for entry in data.get("columns", ())
     )
+    rows = tuple(_made(RowRule, entry, faults) for entry in data.get("rows", ()))
+    relations = tuple(_made(Relation, _lists(entry), faults) for entry in data.get("relations", ()))
     quality = tuple(_made(QualityRule, _lists(entry), faults) for entry in data.get("quality", ()))
     contract = Contract(
         table=str(data.get("table", "")),
         source_table=str(data.get("source_table", "")),
         doc=str(data.get("doc", "")),
         id=str(data.get("id", "")),
-        key=tuple(data.get("key", ())),
         source=tuple(field for field in source if field),
         columns=tuple(column for column in columns if column),
+        rows=tuple(rule for rule in rows if rule),
+        relations=tuple(relation for relation in relations if relation),
         quality=tuple(rule for rule in quality if rule),
     )
-    faults += _faults(contract)
+    faults += _faults(contract) + rule_faults(contract, TABLES)
     if faults:
         raise ContractError(f"{where}: {'; '.join(faults)}. {REPAIR}")
     return contract
@@ -161,7 +223,7 @@ def _lists(entry: dict[str, Any]) -> dict[str, Any]:
 def _made[T](kind: type[T], entry: dict[str, Any], faults: list[str]) -> T | None:
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(entry) - known)
-    name = f"{kind.__name__} {entry.get('name', entry.get('rule'))!r}"
+    name = f"{kind.__name__} {entry.get('name', entry.get('rule', entry.get('to')))!r}"
     if unknown:
         faults.append(f"{name} has unknown {', '.join(unknown)}")
         return None
@@ -201,7 +263,7 @@ def _faults(contract: Contract) -> list[str]:
         if not column.nullable and name in contract.fields and not contract.fields[name].required
     ]
     faults += [] if contract.source_table else ["source_table is not given"]
-    faults += [f"key {name!r} is no column" for name in contract.key if name not in contract.names]
+    faults += [] if contract.key else ["no column is the key"]
     faults += [
         f"{q.name}: the rule is about the key, {', '.join(contract.key)}"
         for q in contract.quality

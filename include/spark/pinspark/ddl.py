@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pinspark.contracts import Column
+from pinspark.expectations import quoted
 from pinspark.tables import Table, all_tables
 
 
@@ -16,7 +17,7 @@ def statement(table: Table) -> str:
         f"-- reads: nothing\n"
         f"-- params: {table.schema}\n"
         f"CREATE TABLE IF NOT EXISTS {{{{ {table.schema} }}}}.`{table.name}` (\n{columns}\n)\n"
-        f"USING DELTA\nCOMMENT {_text(table.doc)}\nCLUSTER BY ({table.cluster})\n"
+        f"USING DELTA\nCOMMENT {quoted(table.doc)}\nCLUSTER BY ({table.cluster})\n"
         "TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')\n"
     )
 
@@ -24,11 +25,7 @@ def statement(table: Table) -> str:
 def _column(column: Column) -> str:
     required = "" if column.nullable else " NOT NULL"
     kind = column.type.replace(",", ", ")
-    return f"`{column.name}` {kind}{required} COMMENT {_text(column.doc)}"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"`{column.name}` {kind}{required} COMMENT {quoted(column.doc)}"
 
 
 def write(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pinspark import ddl
+from pinspark import check_statements, ddl
 from pinspark.catalogue import catalogue
 from pinspark.source import source_columns
 
@@ -11,17 +11,21 @@ REPO = Path(__file__).resolve().parents[3]
 
 
 def generate(repo: Path) -> list[Path]:
-    """Write the tables' statements, the source's columns and the catalogue; return what has changed."""
+    """Write statements of tables and checks, columns of the source and the catalogue; return the changes."""
     include = repo / "include"
     pages = {
         include / "contracts" / "source.json": source_columns(),
         repo / "docs" / "catalogue.md": catalogue(include / "sql"),
     }
-    folder = include / "sql" / "silver"
-    before = {path: path.read_text("utf-8") for path in (*folder.glob("*.sql"), *pages) if path.exists()}
+    tables, checks = include / "sql" / "silver", include / "sql" / "checks"
+    there = (*tables.glob("*.sql"), *checks.glob("*.sql"), *pages)
+    before = {path: path.read_text("utf-8") for path in there if path.exists()}
     for path, text in pages.items():
         path.write_text(text, "utf-8")
-    after = {path: path.read_text("utf-8") for path in (*ddl.write(folder), *pages)}
+    ddl.write(tables)
+    check_statements.write(checks)
+    made = (*tables.glob("*.sql"), *checks.glob("*.sql"), *pages)
+    after = {path: path.read_text("utf-8") for path in made}
     return sorted(path for path in before | after if before.get(path) != after.get(path))
 
 

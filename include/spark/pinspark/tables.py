@@ -13,8 +13,8 @@ REJECT = (
     SOURCE_TABLE,
     Column("ind", "INT", "Id of the post; NULL when the line has none"),
     Column("kind", "STRING", "own: a row with one of our ids; foreign: a line that is no row of ours"),
-    Column("columns", "ARRAY<STRING>", "Fields that could not be read"),
-    Column("reasons", "ARRAY<STRING>", "Every reason of the row"),
+    Column("columns", "ARRAY<STRING>", "Fields that a reason is about"),
+    Column("reasons", "ARRAY<STRING>", "Every reason of the row; personal values are masked"),
     Column("raw", "STRING", "The line as it was read; base64:... when it is not UTF-8"),
     Column("key", "STRING", "Object the line was read from"),
     Column("line", "INT", "Line of the object, from 0"),
@@ -41,8 +41,10 @@ QUALITY = (
     Column("window_start", "TIMESTAMP", "Start of the window"),
     Column("window_end", "TIMESTAMP", "End of the window, excluded"),
     SOURCE_TABLE,
-    Column("rule", "STRING", "Rule of the contract"),
-    Column("action", "STRING", "fail stops the run, warn is written down"),
+    Column("rule", "STRING", "Rule of the contract or of include/sql/checks"),
+    Column(
+        "action", "STRING", "fail stops the run, quarantine keeps the row out of it, warn is written down"
+    ),
     Column("rows", "BIGINT", "Rows looked at"),
     Column("failed", "BIGINT", "Rows that break the rule"),
     Column("detail", "STRING", "What was found, and what the rule wants"),

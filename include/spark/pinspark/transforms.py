@@ -9,6 +9,7 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 from pinspark.contracts import Column as CleanColumn
 from pinspark.contracts import Contract, Field
 from pinspark.landing import quotable
+from pinspark.reasons import problem, rule_problem, shown
 
 WHITESPACE = "".join(
     map(
@@ -32,7 +33,6 @@ SHAPES = {
 LIMITS = {"int": (-(2**31), 2**31 - 1), "float": (-sys.float_info.max, sys.float_info.max)}
 ANY_SHAPE = r"[A-Z]+(?:\([0-9]+,[0-9]+\))?"
 KINDS = {"text": "text", "int": "INT", "float": "number", "datetime": "datetime"}
-SHOWN = 60
 
 
 def read_fields(lines: DataFrame, contract: Contract) -> DataFrame:
@@ -127,7 +127,7 @@ def _datetime(text: Column) -> Column:
 
 
 def clean_columns(rows: DataFrame, contract: Contract) -> DataFrame:
-    """Add the contract's columns, in order, and then `columns` and `reasons` of what could not be read."""
+    """Add the contract's columns, in order, then `columns` and `reasons` of what is refused."""
     made = {f"clean_{column.name}": _clean(column) for column in contract.columns}
     found = rows.withColumns(made)
     found = found.withColumn("problems", _problems(contract))
@@ -165,19 +165,17 @@ def _count(text: Column) -> Column:
 
 
 def _problems(contract: Contract) -> Column:
-    row = F.when(F.col("fault").isNotNull(), _problem(F.lit(None), F.concat(F.lit("row: "), "fault")))
+    row = F.when(F.col("fault").isNotNull(), problem(F.lit(None), F.concat(F.lit("row: "), "fault")))
     readable = F.col("doc").isNotNull() & F.col("ind").isNotNull()
     fields = [F.when(readable, _field_problem(field)) for field in contract.fields.values()]
     counts = [F.when(readable, _count_problem(c)) for c in contract.columns if c.rule == "count"]
-    return F.when(F.col("row").isNotNull(), _found(row, *counts)).otherwise(_found(row, *fields, *counts))
+    rules = [rule_problem(rule, contract) for rule in contract.refusing_rules]
+    plain = [*counts, *rules] or [row]  # a plain row is a row, so there is nothing to say of that
+    return F.when(F.col("row").isNotNull(), _found(*plain)).otherwise(_found(row, *fields, *counts, *rules))
 
 
 def _found(*problems: Column) -> Column:
-    return F.filter(F.array(*problems), lambda problem: problem.isNotNull())
-
-
-def _problem(column: Column, reason: Column) -> Column:
-    return F.struct(column.cast("string").alias("column"), reason.alias("reason"))
+    return F.filter(F.array(*problems), lambda found: found.isNotNull())
 
 
 def _field_problem(field: Field) -> Column:
@@ -190,7 +188,8 @@ def _field_problem(field: Field) -> Column:
     reason = reason.when(
         value.isNull(),
         F.concat(
-            _shown(kind, text), F.lit(f" is not a{'n' if field.wire == 'int' else ''} {KINDS[field.wire]}")
+            shown(kind, text, field.pii),
+            F.lit(f" is not a{'n' if field.wire == 'int' else ''} {KINDS[field.wire]}"),
         ),
     )
     outside = F.lit(False)
@@ -199,8 +198,8 @@ def _field_problem(field: Field) -> Column:
     if field.maximum is not None:
         outside = outside | (value > field.maximum)
     bounds = F.lit(f" is outside [{field.minimum}, {field.maximum}]")
-    reason = reason.when(outside, F.concat(_shown(kind, text), bounds))
-    return F.when(reason.isNotNull(), _problem(name, F.concat(name, F.lit(": "), reason)))
+    reason = reason.when(outside, F.concat(shown(kind, text, field.pii), bounds))
+    return F.when(reason.isNotNull(), problem(name, F.concat(name, F.lit(": "), reason)))
 
 
 def _count_problem(column: CleanColumn) -> Column:
@@ -211,15 +210,10 @@ def _count_problem(column: CleanColumn) -> Column:
     )
     reason = F.concat(
         F.lit(f"{name}: "),
-        _shown(F.lit("STRING"), value),
+        shown(F.lit("STRING"), value, column.pii),
         F.lit(f" is not a {column.type} (digits, then k or M)"),
     )
-    return F.when(unread, _problem(F.lit(name), reason))
-
-
-def _shown(kind: Column, text: Column) -> Column:
-    cut = F.when(F.length(text) > SHOWN, F.concat(F.substring(text, 1, SHOWN), F.lit("..."))).otherwise(text)
-    return F.when(kind == "STRING", F.concat(F.lit("'"), cut, F.lit("'"))).otherwise(F.coalesce(cut, kind))
+    return F.when(unread, problem(F.lit(name), reason))
 
 
 def settle(cleaned: DataFrame, ids: DataFrame, contract: Contract) -> DataFrame:

@@ -3,15 +3,18 @@
 import json
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pyspark.sql import SparkSession
 
-from pinspark.contracts import TABLES
+import pinspark.contracts
+from pinspark.contracts import TABLES, contract_text, load_contract
 from tests.include.conftest import Lake
+from tests.include.contracts.test_contracts import changed
 from tests.include.landed import Landing, Row
 
 JOBS = Path(__file__).resolve().parents[4] / "include" / "spark" / "jobs"
@@ -49,6 +52,20 @@ def run_job(spark: SparkSession, lake: Lake) -> Run:
         return result | {"log": lines[:-1]}
 
     return run
+
+
+@pytest.fixture
+def change_contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Give the jobs a contract file with other parts, as somebody would edit it, until the test ends."""
+    texts = {table: contract_text(table) for table in TABLES}
+
+    def change(table: str, **parts: Any) -> None:
+        texts[table] = yaml.safe_dump(changed(table, **parts), sort_keys=False)
+        monkeypatch.setattr(pinspark.contracts, "contract_text", texts.__getitem__)
+        load_contract.cache_clear()
+
+    yield change
+    load_contract.cache_clear()
 
 
 def load(run_job: Run, manifests: list[Row]) -> dict[str, Any]:

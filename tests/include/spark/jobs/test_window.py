@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinspark.audit import AuditFailedError
+from pinspark.checks import load_checks
 from pinspark.contracts import TABLES, load_contract
 from pinspark.manifest import parse_manifests
 from pinspark.stage import LandingIncompleteError
@@ -16,7 +17,12 @@ from tests.include.conftest import Lake
 from tests.include.landed import ROWS, Landing, Row, geo_row, pin_row, user_row, wire
 from tests.include.spark.jobs.conftest import Run, landings, load
 
-RULES = sum(len(load_contract(table).quality) for table in TABLES)
+# what a contract says as a statement is a check, too
+RULES = len(
+    {(check.table, check.rule) for check in load_checks()}
+    | {(table, rule.name) for table in TABLES for rule in load_contract(table).quality}
+    | {(table, rule.rule) for table in TABLES for rule in load_contract(table).row_rules}
+)
 
 
 def stored(spark: SparkSession, lake: Lake, where: str) -> dict[str, list[tuple[Any, ...]]]:
