@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pinspark import questions
 from tests.answers import Post, Table, answers_of
 from tests.include.posts import UNKNOWN, generated, hostile
-from tests.include.questions import QUESTIONS, cases, frame_of, in_sql, posts_of, read_case, row_of
+from tests.include.questions import QUESTIONS, cases, frame_of, in_sql, read_case, row_of
 
 CHECKED = sorted(answers_of([]))
 # somebody's own question may be SQL only
