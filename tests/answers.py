@@ -197,8 +197,19 @@ def answers(
     pins: Iterable[Row], geos: Iterable[Row], users: Iterable[Row], window: Window | None = None
 ) -> dict[str, Table]:
     """Answer every question over source rows in the column order of the source; rows come out sorted."""
+    return answers_of(cleaned_posts(pins, geos, users, window))
+
+
+def cleaned_posts(
+    pins: Iterable[Row], geos: Iterable[Row], users: Iterable[Row], window: Window | None = None
+) -> list[Post]:
+    """Return the posts of source rows."""
     cleaned, _ = read({"pin": pins, "geo": geos, "user": users}, window)
-    posts = [Post(**parts) for parts in cleaned.values()]
+    return [Post(**parts) for parts in cleaned.values()]
+
+
+def answers_of(posts: Sequence[Post]) -> dict[str, Table]:
+    """Answer every question over posts; rows come out sorted."""
     by_country = counted((post.country, post.category) for post in posts)
     by_year = counted(
         (post.post_time.year, post.category)
@@ -272,8 +283,8 @@ def larger(left: int | None, right: int | None) -> int | None:
 
 
 def top_country(top_users: Table) -> Table:
-    known = [(-followers, country) for country, _, followers in top_users if followers is not None]
-    return [(country, -negative) for negative, country in sorted(known)[:1]]
+    ordered = sorted(top_users, key=lambda row: (row[2] is None, -(row[2] or 0), row[0]))
+    return [(country, followers) for country, _, followers in ordered[:1]]
 
 
 def user_followers(posts: Iterable[Post]) -> dict[Post, int | None]:

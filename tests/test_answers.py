@@ -134,6 +134,13 @@ def test_top_users_are_posters_and_null_posters_are_out() -> None:
     assert result["top_country_by_followers"] == [("Benin", 5000)]
 
 
+def test_where_no_count_is_known_the_first_country_is_the_top_one() -> None:
+    pins = [pin(0, "art", "Kim", None), pin(1, "art", "Lou", None)]
+    result = answers(pins, [geo(0, "Peru"), geo(1, "Benin")], [user(0), user(1)])
+    assert result["top_user_by_country"] == [("Benin", "Lou", None), ("Peru", "Kim", None)]
+    assert result["top_country_by_followers"] == [("Benin", None)]
+
+
 def test_unreadable_rows_are_counted_as_quarantined_and_leave_the_rest_of_the_post() -> None:
     pins = [pin(0, "art", followers="many"), pin(1, "art"), pin(2, " ")]
     geos = [geo(0), geo(1, latitude=95.0), geo(2), geo(3, at=None)]

@@ -3,10 +3,13 @@
 import re
 import time
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
-from devstack.config import Settings
 from devstack.errors import StackError
 from devstack.source.generate import Plan
+
+if TYPE_CHECKING:
+    from devstack.config import Settings  # the Spark environment, which also generates, lacks its library
 
 
 def plan(
@@ -74,7 +77,7 @@ def _days(span: str) -> tuple[date, date]:
 
 
 def seed(
-    settings: Settings,
+    settings: "Settings",
     *,
     posts: int | str | None = None,
     span: str | None = None,
