@@ -82,9 +82,8 @@ def test_days_that_the_source_has_changed_since_are_marked_rebuilt_and_confirmed
     assert windows == [(FIRST, SECOND), (THIRD, END)]
     assert "1 inserted, 0 changed, 0 moved, 1 deleted" in stack.log(MAINTENANCE, run_id, "reconcile")
     ended = states(stack, run_id)
-    erasure = {
-        task for task in ended if task.startswith(("plan_erasure", "find_user", "erase_", "analytics."))
-    }
+    begins = ("plan_erasure", "find_user", "erase_", "star.", "join_star", "analytics.")
+    erasure = {task for task in ended if task.startswith(begins)}
     assert {ended[task] for task in erasure} == {"skipped"}
     assert {state for task, state in ended.items() if task not in erasure} == {"success"}
     assert "files became" in stack.log(MAINTENANCE, run_id, "optimize")

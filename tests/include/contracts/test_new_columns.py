@@ -8,13 +8,13 @@ from pinspark.contracts import Contract, ContractError, Field, parse_contract
 
 
 def contract(*columns: dict[str, Any]) -> Contract:
-    first = {"name": "ind", "type": "INT", "from": ["ind"], "rule": "copy", "nullable": False, "doc": "Id"}
+    first: dict[str, Any] = {"name": "ind", "type": "INT", "from": ["ind"], "rule": "copy", "doc": "Id"}
+    first |= {"nullable": False, "key": True}
     data = {
         "table": "geo",
         "source_table": "geolocation_data",
         "doc": "Where",
         "id": "ind",
-        "key": ["ind"],
         "source": [{"name": "ind", "wire": "int", "nullable": False, "doc": "Id"}],
         "columns": [first, *columns],
     }
