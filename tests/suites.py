@@ -13,18 +13,19 @@ VENV = os.environ.get("DEVSTACK_VENV_DIR") or ".venv"
 AIRFLOW = [f"{VENV}/airflow/bin/python", "-m", "pytest", "tests", "--ignore=tests/include"]
 SPARK = [f"{VENV}/spark/bin/python", "-m", "pytest", "tests/include"]
 FAST = ["-m", "not stack and not e2e", "-n", "2"]
-NO_SERVICES = ["-m", "not stack and not e2e"]  # the Spark tests share one server, so one process
+NO_SERVICES = ["-m", "not stack and not e2e and not long"]  # the Spark tests share one server, so one process
 STACK = [*AIRFLOW, "-m", "stack and not e2e", "--durations=10"]
 E2E = [*AIRFLOW, "-m", "e2e and not long", "--durations=10"]
-LONG = [*AIRFLOW, "-m", "long", "--durations=10", "-s"]  # most of an hour, so by hand
+BY_HAND = ["-m", "long", "--durations=10", "-s"]  # most of an hour
+LONG = [[*AIRFLOW, *BY_HAND], [*SPARK, *BY_HAND]]
 # steps one after the other; the parts of a step run side by side
 UNITS = [[*AIRFLOW, *FAST], [*SPARK, *NO_SERVICES]]
 SUITES = {
     "fast": [UNITS],
-    "spark": [[SPARK]],
+    "spark": [[[*SPARK, "-m", "not long"]]],
     "stack": [[STACK]],
     "e2e": [[E2E]],
-    "long": [[LONG]],
+    "long": [[part] for part in LONG],
     "all": [UNITS, [STACK], [E2E]],
 }
 

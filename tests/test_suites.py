@@ -17,3 +17,11 @@ def test_a_suite_passes_when_every_part_has_tests_that_pass(
     for code in (code for step in steps for code in step):
         assert f"\npart {code}\n" in shown
     assert shown.count("passed after") + shown.count("FAILED after") == sum(map(len, steps))
+
+
+def test_the_long_tests_of_spark_run_only_when_they_are_asked_for() -> None:
+    for name, steps in suites.SUITES.items():
+        of_spark = [command for parts in steps for command in parts if "tests/include" in command]
+        marks = [command[command.index("-m", 3) + 1] for command in of_spark]
+        assert all(("not long" in mark) == (name != "long") for mark in marks), f"SUITE={name}: {marks}"
+        assert bool(marks) == (name in ("fast", "spark", "long", "all"))

@@ -1,13 +1,16 @@
-"""Posts that the questions are asked of: as `make seed` makes them, hostile ones, unknown ones."""
+"""Posts that the questions are asked of: as `make seed` makes them, hostile ones, unknown ones, a million."""
 
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
+from pyspark.sql import DataFrame, SparkSession
+
 from devstack.source.generate import Generator, Plan
 from tests.answers import Post, cleaned_posts
 
+MILLION = 1_000_000
 NAMES = (
     None, "", " ", "ann", "Ann", "O'Neil", '"Q"\\', "Ann\nLee", "{{ gold }}", "'; DROP VIEW post_wide_case; --",
     "\u00e9", "e\u0301", "\u202eabc", "\u05e9\u05dc\u05d5\u05dd", "\U0001f600", "\U0001f469\u200d\U0001f467",
@@ -27,6 +30,29 @@ UNKNOWN = [
     Post(user_name="Ann Lee", age=31, joined=datetime(2016, 5, 1, tzinfo=UTC)),
     Post(),
 ]
+STEPS = (
+    {
+        "ind": "int(id)",
+        "poster": "id % 400000",
+        "person": "id % 400000 div 2",
+        "nation": "nullif(id % 400000 % 241, 0)",
+    },
+    {
+        "age": "if(person % 17 = 0, NULL, int(person % 64))",
+        "date_joined": "if(person % 29 = 0, NULL, timestampadd(SECOND, int(person % 2250) * 86400 - 1, timestamp'2014-12-31'))",
+    },
+    {
+        "post_ts": "if(id % 101 = 0, NULL, timestampadd(SECOND, int(id * 31), make_timestamp(int(2017 + id % 7), 1, 1, 0, 0, 0)))",
+        "category": "if(id % 11 = 0 OR nation = 8, NULL, concat('category ', id % 13))",
+        "country": "concat('country ', nation)",
+        "poster_name": "if(poster % 150 = 0 OR nation = 9, NULL, concat('poster ', poster % 390000))",
+        "user_name": "if(person % 23 = 0, NULL, concat('first ', person % 40, ' last ', person % 1000))",
+        "follower_count": (
+            "if(poster % 15 = 0 OR nation = 7 OR year(date_joined) = 2019 OR age > 50 AND year(date_joined) = 2016, NULL, "
+            "(poster % 50) * 1000 + id div 400000)"
+        ),
+    },
+)
 
 
 def generated() -> list[Post]:
@@ -61,3 +87,15 @@ def hostile() -> list[Post]:
         for _ in range(400)
     ]
     return [*UNKNOWN, *drawn, *(replace(post, category=TWINS[post.category]) for post in drawn)]
+
+
+def million(spark: SparkSession) -> DataFrame:
+    """Make the rows inside Spark, without chance: the columns the questions read, with every trap in them.
+
+    Of 400,000 posters two at a time are one person; names of people repeat. Countries 7, 8 and 9 have no follower
+    count, no category and no poster; nobody over 50 who joined in 2016, and nobody who joined in 2019, has a count.
+    """
+    rows = spark.range(MILLION)
+    for step in STEPS:
+        rows = rows.selectExpr("*", *(f"{text} AS {name}" for name, text in step.items()))
+    return rows.drop("id", "poster", "person", "nation")

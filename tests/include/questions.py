@@ -60,3 +60,9 @@ def in_sql(spark: SparkSession, question: str, post_wide: DataFrame) -> DataFram
 def row_of(post: Post) -> dict[str, Any]:
     """Return a post of the independent check as a row of post_wide."""
     return dict(zip(CHECKED, vars(post).values(), strict=True))
+
+
+def posts_of(post_wide: DataFrame) -> list[Post]:
+    """Return rows of post_wide as posts of the independent check."""
+    columns = [column.to_pylist() for column in post_wide.select(*CHECKED).toArrow().columns]
+    return [Post(*values) for values in zip(*columns, strict=True)]

@@ -1,15 +1,18 @@
 """Every question twice: PySpark beside SQL, and beside the independent check, over the same rows."""
 
+import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from pinspark import questions
+from pinspark.session import COMPILED, expect_rows
 from tests.answers import Post, Table, answers_of
-from tests.include.posts import UNKNOWN, generated, hostile
-from tests.include.questions import QUESTIONS, cases, frame_of, in_sql, read_case, row_of
+from tests.include.posts import MILLION, UNKNOWN, generated, hostile, million
+from tests.include.questions import QUESTIONS, cases, frame_of, in_sql, posts_of, read_case, row_of
 
 CHECKED = sorted(answers_of([]))
 # somebody's own question may be SQL only
@@ -80,3 +83,26 @@ def test_columns_names_types_and_order_are_those_of_the_sql(spark: SparkSession,
 
 def test_every_question_the_check_knows_is_asked_in_both_languages() -> None:
     assert set(CHECKED) <= set(TWICE), "Repair: write the function of that name in pinspark/questions.py."
+
+
+@pytest.fixture
+def compiled(spark: SparkSession) -> Iterator[None]:
+    before = {name: spark.conf.get(name) for name in COMPILED}
+    expect_rows(spark, MILLION)
+    yield
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("compiled")
+def test_a_million_posts_get_the_same_answers(spark: SparkSession, tmp_path: Path) -> None:
+    begun = time.monotonic()
+    post_wide = kept(million(spark), tmp_path)
+    print(f"\n{time.monotonic() - begun:6.1f} s: the rows are made")
+    expected = answers_of(posts_of(post_wide))
+    print(f"{time.monotonic() - begun:6.1f} s: the independent check has answered")
+    assert_traps(expected)
+    for question in CHECKED:
+        assert_same(question, (post_wide, expected))
+        print(f"{time.monotonic() - begun:6.1f} s: {question}, {len(expected[question])} rows")
