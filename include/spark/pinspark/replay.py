@@ -22,6 +22,7 @@ from pinspark.contracts import TABLES, Contract, load_contract
 from pinspark.delta import check_schema, merge, retry_conflicts
 from pinspark.landing import parse_lines, unquoted
 from pinspark.ledger import ledger_splits
+from pinspark.reasons import rule_problem
 from pinspark.stage import clean_lines
 
 MOVED, REFUSED, PUBLISHED = "moved", "refused", "published"
@@ -104,7 +105,22 @@ def cleaned_again(spark: SparkSession, silver: str, contract: Contract, choice: 
         .withColumnsRenamed({"ind": "post", "columns": "found_columns", "reasons": "found_reasons"})
         .withColumn("raw", unquoted(F.col("raw")))
     )
-    return lines.transform(parse_lines, contract.id).transform(clean_lines, contract)
+    cleaned = lines.transform(parse_lines, contract.id).transform(clean_lines, contract)
+    return cleaned.transform(stopped, contract)
+
+
+def stopped(cleaned: DataFrame, contract: Contract) -> DataFrame:
+    """Refuse also what breaks a row rule whose action is fail: there is no audit behind a replay."""
+    rules = [rule for rule in contract.row_rules if rule.action == "fail"]
+    if not rules:
+        return cleaned
+    found = F.filter(F.array(*(rule_problem(rule, contract) for rule in rules)), lambda one: one.isNotNull())
+    return cleaned.withColumn("stops", found).withColumns(
+        {
+            "columns": F.concat("columns", F.array_compact(F.transform("stops", lambda one: one["column"]))),
+            "reasons": F.concat("reasons", F.transform("stops", lambda one: one["reason"])),
+        }
+    )
 
 
 def repaired(cleaned: DataFrame, contract: Contract) -> DataFrame:

@@ -191,6 +191,26 @@ def test_days_table_and_reason_choose_and_their_text_is_no_pattern(
     assert_exact(spark, lake)
 
 
+def test_a_row_that_would_stop_an_audit_stays_in_quarantine_and_says_why(
+    run_job: Run, spark: SparkSession, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = yaml.safe_load((CONTRACTS / "pin.yaml").read_text())
+    (field,) = (each for each in data["source"] if each["name"] == "category")
+    field["required"] = False
+    data["rows"] = [
+        {"rule": "not_1503", "expect": "ind <> 1503", "action": "fail", "doc": "nobody is 1503"},
+        {"rule": "not_1504", "expect": "ind <> 1504", "action": "warn", "doc": "nobody should be 1504"},
+    ]
+    stern = parse_contract(data, "pin.yaml")
+    monkeypatch.setattr(replay, "load_contract", lambda _: stern)
+    result = run_job("replay", choice=choice(table="pin"))
+    assert (result["moved"], result["refused"], result["inexact"]) == (3, 5, [])
+    assert ids(spark, lake, "pin") == [1501, 1502, 1504, 1701, 1702, 1703, 1704]
+    row = quarantined(spark, lake)["pin", 1503]
+    assert (row.columns, row.reasons) == (["index"], ["not_1503: nobody is 1503"])
+    assert_exact(spark, lake)
+
+
 @pytest.mark.parametrize("cut", ["settle_quarantine", "follow_tables"])
 def test_a_replay_that_dies_between_two_writes_is_healed_by_the_next(
     run_job: Run, spark: SparkSession, lake: Lake, repair: Callable[[], None], cut: str
