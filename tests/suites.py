@@ -11,22 +11,25 @@ from tempfile import TemporaryFile
 REPO = Path(__file__).resolve().parent.parent
 VENV = os.environ.get("DEVSTACK_VENV_DIR") or ".venv"
 AIRFLOW = [f"{VENV}/airflow/bin/python", "-m", "pytest", "tests", "--ignore=tests/include"]
-SPARK = [f"{VENV}/spark/bin/python", "-m", "pytest", "tests/include"]
+SPARK = [f"{VENV}/spark/bin/python", "-m", "pytest"]
 FAST = ["-m", "not stack and not e2e", "-n", "2"]
-NO_SERVICES = ["-m", "not stack and not e2e and not long"]  # the Spark tests share one server, so one process
+WINDOWS = "tests/include/spark/jobs"  # whole windows through the jobs: minutes
+# a process of Spark tests has one server, which all its tests share
+QUICK = [*SPARK, "tests/include", f"--ignore={WINDOWS}", "-m", "not long"]
+JOBS = [*SPARK, WINDOWS, "-m", "not long", "-n", "2", "--dist", "loadfile", "--durations=10"]
 STACK = [*AIRFLOW, "-m", "stack and not e2e", "--durations=10"]
 E2E = [*AIRFLOW, "-m", "e2e and not long", "--durations=10"]
 BY_HAND = ["-m", "long", "--durations=10", "-s"]  # most of an hour
-LONG = [[*AIRFLOW, *BY_HAND], [*SPARK, *BY_HAND]]
+LONG = [[*AIRFLOW, *BY_HAND], [*SPARK, "tests/include", *BY_HAND]]
 # steps one after the other; the parts of a step run side by side
-UNITS = [[*AIRFLOW, *FAST], [*SPARK, *NO_SERVICES]]
+UNITS = [[*AIRFLOW, *FAST], QUICK]
 SUITES = {
     "fast": [UNITS],
-    "spark": [[[*SPARK, "-m", "not long"]]],
+    "spark": [[QUICK], [JOBS]],
     "stack": [[STACK]],
     "e2e": [[E2E]],
     "long": [[part] for part in LONG],
-    "all": [UNITS, [STACK], [E2E]],
+    "all": [UNITS, [JOBS], [STACK], [E2E]],
 }
 
 
