@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def versions(workspace: Workspace) -> list[int]:
     ]
 
 
-def with_lines(folder: Path, *lines: str) -> Path:
+def with_lines(folder: Path, python: Path, *lines: str) -> Path:
     """Copy include/ with these lines in pin's contract, behind `title`, and what `make contracts` writes."""
     shutil.copytree(REPO / "include", folder / "include", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "docs").mkdir()
@@ -50,7 +49,7 @@ def with_lines(folder: Path, *lines: str) -> Path:
     assert text.count(before) == 1
     contract.write_text(text.replace(before, "".join(lines) + before))
     subprocess.run(
-        [sys.executable, "-m", "pinspark.generate", "--repo", str(folder)],
+        [str(python), "-m", "pinspark.generate", "--repo", str(folder)],
         env={"PYTHONPATH": str(folder / "include" / "spark")}, check=True, capture_output=True,
     )  # fmt: skip
     return folder / "include"
@@ -61,13 +60,14 @@ def test_columns_are_added_to_tables_with_rows_and_nothing_is_ever_dropped(
 ) -> None:
     for name, value in as_variables(workspace.settings).items():
         monkeypatch.setenv(name, value)
-    assert setup.create_tables() == paths.sql_files("silver") + paths.sql_files("serving")
+    folders = ("silver", "star", "serving")
+    assert setup.create_tables() == [file for folder in folders for file in paths.sql_files(folder)]
     rows(workspace, "INSERT INTO silver.pin (ind, title, post_date) VALUES (1, 'old', DATE'2022-10-15')")
     before, made = columns(workspace, "silver.pin"), versions(workspace)
     setup.create_tables()
     assert (columns(workspace, "silver.pin"), versions(workspace)) == (before, made)
 
-    monkeypatch.setenv("PINFLOW_INCLUDE", str(with_lines(tmp_path, *LINES)))
+    monkeypatch.setenv("PINFLOW_INCLUDE", str(with_lines(tmp_path, workspace.settings.spark_python, *LINES)))
     setup.create_tables()
     at = before.index("title") + 1
     assert columns(workspace, "silver.pin") == [*before[:at], "language", "likes", *before[at:]]
