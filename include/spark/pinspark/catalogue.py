@@ -29,7 +29,7 @@ RULES = {
     "pair": "`{0}` and `{1}`",
 }
 Star = dict[str, dict[str, Any]]  # include/contracts/star.yaml
-SHOWN = {"name", "type", "doc", "sources", "rule", "nullable"}
+SHOWN = {"name", "type", "doc", "sources", "rule", "nullable", "key"}
 
 
 def catalogue(sql: Path) -> str:

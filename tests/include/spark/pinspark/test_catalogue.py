@@ -65,9 +65,20 @@ def test_rows_of_a_grid_are_as_wide_as_its_head(page: str) -> None:
 
 
 def test_files_of_star_and_serving_are_listed_by_their_headers(tmp_path: Path) -> None:
-    (tmp_path / "star").mkdir()
-    (tmp_path / "star" / "dim_user.sql").write_text(
-        "-- what: Users; one | two\n-- grain: one row per user\n-- reads: {{ silver }}.user\n-- params: gold\nSELECT 1\n"
-    )
-    assert r"| `gold.dim_user` | Users; one \| two | one row per user | silver.user |" in catalogue(tmp_path)
+    files = {
+        "contracts/star.yaml": "dim_user: {key: [id], columns: {id: {type: STRING, doc: Key}, age: {type: INT, doc: Years}}}\n"
+        "fact_post: {key: [ind], refers: {user_id: dim_user}, columns: {ind: {type: INT, doc: Id}, user_id: {type: STRING, doc: User}}}\n",
+        "sql/star/dim_user.sql": "-- Users.\n-- grain: one row per user\n-- reads: {{ silver }}.user\n-- params: gold\nSELECT 1\n",
+        "sql/star/fact_post.sql": "-- Posts.\n-- grain: one row per post\n-- reads: {{ silver }}.pin\n-- params: gold\nSELECT 1\n",
+        "sql/serving/wide.sql": "-- what: Wide; one | two\n-- grain: one row per post\n-- reads: {{ gold }}.fact_post\n-- params: gold\nSELECT 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    made = catalogue(tmp_path / "sql")
+    assert r"| `gold.wide` | Wide; one \| two | one row per post | gold.fact_post |" in made
+    assert "Users. Grain: one row per user; key id; reads silver.user." in section(made, "`gold.dim_user`")
+    assert "| `age` | `INT` | Years |" in section(made, "`gold.dim_user`")
+    assert '  fact_post }o--|| dim_user : "user_id"' in made
+    assert "    STRING user_id FK" in made
     assert "| `gold.post_wide` | " in catalogue(SQL)
