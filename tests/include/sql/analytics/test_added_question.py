@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pinspark.generate import generate
+from tests.include import questions
 from tests.include.changed import copy, diff
-from tests.include.conftest import Lake
 from tests.include.sql.analytics import test_questions
 
 NAME = "posts_by_medium"
@@ -49,7 +49,7 @@ expect:
 
 
 def test_adding_a_question_is_one_sql_file_and_one_folder_of_cases(
-    spark: SparkSession, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = ("include", "docs", "dags", "plugins", HERE)
     old, new = copy(tmp_path / "old", *parts), copy(tmp_path / "new", *parts)
@@ -65,11 +65,10 @@ def test_adding_a_question_is_one_sql_file_and_one_folder_of_cases(
     assert generate(new) == []
 
     # what pytest does for every question and every case of the repository
+    monkeypatch.setattr(questions, "SQL", sql)
     monkeypatch.setattr(test_questions, "SQL", sql)
-    monkeypatch.setattr(test_questions, "HERE", new / HERE)
-    test_questions.test_every_question_has_a_happy_a_tie_and_a_null_case(sql / "analytics" / f"{NAME}.sql")
-    test_questions.test_header_says_what_grain_reads_params_and_how_it_is_kept(
-        sql / "analytics" / f"{NAME}.sql"
-    )
+    monkeypatch.setattr(test_questions, "CASES", new / HERE)
+    test_questions.test_every_question_has_a_happy_a_tie_and_a_null_case(NAME)
+    test_questions.test_header_says_what_grain_reads_params_and_how_it_is_kept(NAME)
     for case in CASES:
-        test_questions.test_question_answers_its_case(spark, lake, folder / f"{case}.yaml")
+        test_questions.test_question_answers_its_case(spark, folder / f"{case}.yaml")
