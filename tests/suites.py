@@ -13,10 +13,11 @@ VENV = os.environ.get("DEVSTACK_VENV_DIR") or ".venv"
 AIRFLOW = [f"{VENV}/airflow/bin/python", "-m", "pytest", "tests", "--ignore=tests/include"]
 SPARK = [f"{VENV}/spark/bin/python", "-m", "pytest"]
 FAST = ["-m", "not stack and not e2e", "-n", "2"]
-WINDOWS = "tests/include/spark/jobs"  # whole windows through the jobs: minutes
+# whole windows through the jobs and into the star: minutes
+WINDOWS = ["tests/include/spark/jobs", "tests/include/sql/star"]
 # a process of Spark tests has one server, which all its tests share
-QUICK = [*SPARK, "tests/include", f"--ignore={WINDOWS}", "-m", "not long"]
-JOBS = [*SPARK, WINDOWS, "-m", "not long", "-n", "2", "--dist", "loadfile", "--durations=10"]
+QUICK = [*SPARK, "tests/include", *(f"--ignore={folder}" for folder in WINDOWS), "-m", "not long"]
+JOBS = [*SPARK, *WINDOWS, "-m", "not long", "-n", "2", "--dist", "loadfile", "--durations=10"]
 STACK = [*AIRFLOW, "-m", "stack and not e2e", "--durations=10"]
 E2E = [*AIRFLOW, "-m", "e2e and not long", "--durations=10"]
 BY_HAND = ["-m", "long", "--durations=10", "-s"]  # most of an hour

@@ -22,7 +22,7 @@ def test_a_suite_passes_when_every_part_has_tests_that_pass(
 def test_the_long_tests_of_spark_run_only_when_they_are_asked_for() -> None:
     for name, steps in suites.SUITES.items():
         commands = [command for parts in steps for command in parts]
-        of_spark = [command for command in commands if {"tests/include", suites.WINDOWS} & set(command)]
+        of_spark = [command for command in commands if {"tests/include", *suites.WINDOWS} & set(command)]
         marks = [command[command.index("-m", 3) + 1] for command in of_spark]
         assert all((mark == "not long") == (name != "long") for mark in marks), f"SUITE={name}: {marks}"
         assert bool(marks) == (name in ("fast", "spark", "long", "all"))
