@@ -52,6 +52,12 @@ def test_a_statement_that_no_table_asks_for_is_removed_and_named(tmp_path: Path)
 def test_make_contracts_runs_the_generator_of_this_repository() -> None:
     import subprocess
 
-    done = subprocess.run(["make", "-n", "contracts"], cwd=REPO, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "-n", "--no-print-directory", "contracts"],
+        cwd=REPO,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "PYTHONPATH=include/spark" in done.stdout
     assert done.stdout.rstrip().endswith("-m pinspark.generate")
