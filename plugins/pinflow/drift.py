@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 from pinflow.errors import SourceDriftError, SourceError
 from pinflow.paths import include_dir
@@ -26,16 +27,14 @@ class Wanted:
     name: str
     wire: str
     required: bool
-    nullable: bool
 
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A table of the source, its id column and what is read of it."""
+    """A table of the source and what is read of it."""
 
     frame: str
     table: str
-    id: str
     columns: tuple[Wanted, ...]
 
 
@@ -61,11 +60,13 @@ def source_tables() -> dict[str, SourceTable]:
     """Read what is expected of the source, by frame."""
     text = (include_dir() / "contracts" / "source.json").read_text(encoding="utf-8")
     return {
-        frame: SourceTable(
-            frame, said["table"], said["id"], tuple(Wanted(**column) for column in said["columns"])
-        )
+        frame: SourceTable(frame, said["table"], tuple(map(_wanted, said["columns"])))
         for frame, said in json.loads(text)["tables"].items()
     }
+
+
+def _wanted(column: Mapping[str, Any]) -> Wanted:
+    return Wanted(column["name"], column["wire"], column["required"])
 
 
 def compare(rows: Iterable[Mapping[str, str]], where: str) -> Drift:

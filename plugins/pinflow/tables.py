@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-# the form `python -m pinspark.ddl` writes, one column a line
+# the form `make contracts` writes, one column a line
 _TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (?P<name>\S+) \($", re.MULTILINE)
 _COLUMN = re.compile(
     r"^    `(?P<name>[^`]+)` (?P<type>\S.*?)(?P<required> NOT NULL)?"

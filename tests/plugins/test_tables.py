@@ -7,7 +7,7 @@ import pytest
 from pinflow import paths
 from pinflow.tables import additions, parse, refusals, stored_columns
 
-FILE = r"""-- what; made from include/contracts by `python -m pinspark.ddl`.
+FILE = r"""-- what; made from include/contracts by `make contracts`.
 -- grain: one row per post
 -- reads: nothing
 -- params: silver

@@ -1,6 +1,5 @@
-"""Write include/sql/checks from the contracts: `python -m pinspark.check_statements --write FOLDER`."""
+"""The statements of include/sql/checks that the contracts say; `make contracts` writes them."""
 
-import argparse
 from pathlib import Path
 from string import Template
 
@@ -110,15 +109,3 @@ def write(folder: Path) -> list[Path]:
     for name, text in wanted.items():
         (folder / name).write_text(text, "utf-8")
     return sorted(folder / name for name in wanted)
-
-
-def main() -> None:
-    """Read the folder from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, required=True, metavar="FOLDER")
-    for path in write(parser.parse_args().write):
-        print(path)
-
-
-if __name__ == "__main__":
-    main()

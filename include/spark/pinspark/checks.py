@@ -13,8 +13,8 @@ from pinspark.contracts import TABLES, load_contract
 from pinspark.manifest import Manifest
 
 HEADER = re.compile(r"^-- (grain|reads|params|table|action|rule): (.+)$", re.MULTILINE)
-# what the contracts say is written here by pinspark.check_statements
-MADE = "; made by pinspark.check_statements."
+# marks what pinspark.check_statements wrote
+MADE = "; made by `make contracts`."
 REPAIR = "Repair: correct the file under include/sql/checks."
 
 

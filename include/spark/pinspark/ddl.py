@@ -1,6 +1,5 @@
-"""Write include/sql/silver from the contracts: `python -m pinspark.ddl --write FOLDER`."""
+"""The statements of include/sql/silver, from the contracts; `make contracts` writes them."""
 
-import argparse
 from pathlib import Path
 
 from pinspark.contracts import Column
@@ -12,7 +11,7 @@ def statement(table: Table) -> str:
     """Render one table as a template with its four-line header."""
     columns = ",\n".join(f"    {_column(column)}" for column in table.columns)
     return (
-        f"-- {table.doc}; made from include/contracts by `python -m pinspark.ddl`.\n"
+        f"-- {table.doc}; made from include/contracts by `make contracts`.\n"
         f"-- grain: {table.grain}\n"
         f"-- reads: nothing\n"
         f"-- params: {table.schema}\n"
@@ -37,15 +36,3 @@ def write(folder: Path) -> list[Path]:
     for path, text in wanted.items():
         path.write_text(text, "utf-8")
     return sorted(wanted)
-
-
-def main() -> None:
-    """Read the folder from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, required=True, metavar="FOLDER")
-    for path in write(parser.parse_args().write):
-        print(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -84,10 +84,12 @@ def parse_cleaned(results: Sequence[Mapping[str, Any] | None]) -> dict[str, Clea
 def lost_fields(spark: SparkSession, manifest: Manifest, stage: str) -> dict[str, int]:
     """Return the required fields that none of a run's refused rows has, with the rows that were read.
 
-    Asked only of a run that staged nothing: a row without a required field is refused.
+    Asked only of a run that staged nothing: a row without a required field is refused. A row that somebody
+    else sent, too, tells nothing, for his copy may be the one that was read.
     """
-    rejects = spark.table(f"{stage}.`{manifest.table}_rejects`").where(manifest.of_run).where("kind = 'own'")
-    read = rejects.where(~F.get("reasons", F.lit(0)).startswith("row: "))
+    rejects = spark.table(f"{stage}.`{manifest.table}_rejects`").where(manifest.of_run)
+    own = rejects.where("kind = 'own' AND foreign_doubles = 0")
+    read = own.where(~F.get("reasons", F.lit(0)).startswith("row: "))
     reasons = read.select(F.explode("reasons").alias("reason")).where(F.col("reason").endswith(MISSING))
     counts = reasons.groupBy("reason").count().collect()
     rows = read.count() if counts else 0

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 
 from pinspark import tables
 from pinspark.contracts import TABLES, load_contract
-from pinspark.delta import TRIES, check_schema, replace_where, retry_conflicts
+from pinspark.delta import TRIES, check_schema, merge, replace_where, retry_conflicts
 from pinspark.landing import present
 from pinspark.ledger import ledger_days, ledger_elsewhere, ledger_rows, ledger_splits, ledger_totals
 from pinspark.manifest import Manifest
@@ -111,23 +111,20 @@ def quarantine_rows(window: Window) -> DataFrame:
 
 def remove_elsewhere(window: Window, manifest: Manifest) -> None:
     """Delete from other days what belongs to this window's posts, and take it off their ledger first."""
-    ledger_view = f"ledger_{manifest.table}"
-    ledger_elsewhere(window, manifest).createOrReplaceTempView(ledger_view)
-    corrected = (
-        f"MERGE INTO {window.ops}.ledger AS t USING {ledger_view} AS s "
-        f"ON t.post_date = s.post_date AND t.source_table = '{manifest.table}' "
-        "WHEN MATCHED THEN UPDATE SET silver = s.silver, quarantined = s.quarantined, "
-        "acknowledged = s.silver + s.quarantined, selected = s.silver + s.quarantined + t.orphans"
-    )
-    retry_conflicts(partial(window.spark.sql, corrected))
-    view = f"held_{manifest.table}"
-    window.held(manifest).select("ind").distinct().createOrReplaceTempView(view)
-    silver = f"`{manifest.table}`", "true"
-    quarantine = "quarantine", f"t.kind = 'own' AND t.source_table = '{manifest.table}'"
-    for table, own in (silver, quarantine):
-        statement = (
-            f"MERGE INTO {window.silver}.{table} AS t USING {view} AS h "
-            f"ON t.ind = h.ind AND {own} AND NOT ({window.any.days.replace('post_date', 't.post_date')}) "
-            "WHEN MATCHED THEN DELETE"
-        )
-        retry_conflicts(partial(window.spark.sql, statement))
+    spark, name = window.spark, manifest.table
+    same_day = ["t.post_date = s.post_date", f"t.source_table = '{name}'"]
+    corrected = ledger_elsewhere(window, manifest)
+    retry_conflicts(partial(merge, spark, corrected, f"{window.ops}.ledger", same_day, _CORRECT))
+    held = window.held(manifest).select("ind").distinct()
+    elsewhere = f"NOT ({window.any.days.replace('post_date', 't.post_date')})"
+    own = ["t.kind = 'own'", f"t.source_table = '{name}'"]
+    for table, on in ((f"`{name}`", []), ("quarantine", own)):
+        conditions = ["t.ind = s.ind", *on, elsewhere]
+        stored = f"{window.silver}.{table}"
+        retry_conflicts(partial(merge, spark, held, stored, conditions, "WHEN MATCHED THEN DELETE"))
+
+
+_CORRECT = (
+    "WHEN MATCHED THEN UPDATE SET silver = s.silver, quarantined = s.quarantined, "
+    "acknowledged = s.silver + s.quarantined, selected = s.silver + s.quarantined + t.orphans"
+)

@@ -1,4 +1,4 @@
--- Every pin row has its geo row or that one is in quarantine; made by pinspark.check_statements.
+-- Every pin row has its geo row or that one is in quarantine; made by `make contracts`.
 -- grain: one row, the rows looked at and those that fail
 -- reads: {{ stage }}.pin, {{ stage }}.geo, {{ stage }}.geo_rejects
 -- params: stage, run

@@ -1,4 +1,4 @@
--- category is one of the 13 values of the contract; made by pinspark.check_statements.
+-- category is one of the 13 values of the contract; made by `make contracts`.
 -- grain: one row, the rows looked at and those that fail
 -- reads: {{ stage }}.pin
 -- params: stage, run

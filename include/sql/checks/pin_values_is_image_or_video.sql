@@ -1,4 +1,4 @@
--- is_image_or_video is one of image, video, multi-video(story page format); made by pinspark.check_statements.
+-- is_image_or_video is one of image, video, multi-video(story page format); made by `make contracts`.
 -- grain: one row, the rows looked at and those that fail
 -- reads: {{ stage }}.pin
 -- params: stage, run

@@ -1,4 +1,4 @@
--- Every user row has its geo row or that one is in quarantine; made by pinspark.check_statements.
+-- Every user row has its geo row or that one is in quarantine; made by `make contracts`.
 -- grain: one row, the rows looked at and those that fail
 -- reads: {{ stage }}.user, {{ stage }}.geo, {{ stage }}.geo_rejects
 -- params: stage, run

@@ -1,4 +1,4 @@
--- One row per post; made by pinspark.check_statements.
+-- One row per post; made by `make contracts`.
 -- grain: one row, the rows looked at and those that fail
 -- reads: {{ stage }}.user
 -- params: stage, run

@@ -1,4 +1,4 @@
--- Counts of every day; made from include/contracts by `python -m pinspark.ddl`.
+-- Counts of every day; made from include/contracts by `make contracts`.
 -- grain: one row per day and table
 -- reads: nothing
 -- params: ops

@@ -1,4 +1,4 @@
--- Results of the audit; made from include/contracts by `python -m pinspark.ddl`.
+-- Results of the audit; made from include/contracts by `make contracts`.
 -- grain: one row per run, table and rule
 -- reads: nothing
 -- params: ops

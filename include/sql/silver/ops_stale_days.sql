@@ -1,4 +1,4 @@
--- Published days that the source has changed since; made from include/contracts by `python -m pinspark.ddl`.
+-- Published days that the source has changed since; made from include/contracts by `make contracts`.
 -- grain: one row per stale day and table
 -- reads: nothing
 -- params: ops

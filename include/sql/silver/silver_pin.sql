@@ -1,4 +1,4 @@
--- What was pinned; made from include/contracts by `python -m pinspark.ddl`.
+-- What was pinned; made from include/contracts by `make contracts`.
 -- grain: one row per post
 -- reads: nothing
 -- params: silver

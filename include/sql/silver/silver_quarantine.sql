@@ -1,4 +1,4 @@
--- Refused lines; made from include/contracts by `python -m pinspark.ddl`.
+-- Refused lines; made from include/contracts by `make contracts`.
 -- grain: one row per line
 -- reads: nothing
 -- params: silver

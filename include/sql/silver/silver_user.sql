@@ -1,4 +1,4 @@
--- Who pinned it; made from include/contracts by `python -m pinspark.ddl`.
+-- Who pinned it; made from include/contracts by `make contracts`.
 -- grain: one row per post
 -- reads: nothing
 -- params: silver

@@ -1,4 +1,4 @@
--- Refused pin lines awaiting their audit; made from include/contracts by `python -m pinspark.ddl`.
+-- Refused pin lines awaiting their audit; made from include/contracts by `make contracts`.
 -- grain: one row per refused line and run
 -- reads: nothing
 -- params: stage

@@ -1,4 +1,4 @@
--- Clean user rows awaiting their audit; made from include/contracts by `python -m pinspark.ddl`.
+-- Clean user rows awaiting their audit; made from include/contracts by `make contracts`.
 -- grain: one row per post and run
 -- reads: nothing
 -- params: stage

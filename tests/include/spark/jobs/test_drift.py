@@ -109,6 +109,22 @@ def test_a_required_field_that_no_row_has_stops_the_run_before_it_publishes(
     assert spark.table(f"{lake.silver}.pin").where("post_date = DATE'2019-03-01'").count() == 0
 
 
+def test_copies_of_somebody_else_do_not_pass_for_a_changed_source(
+    spark: SparkSession, lake: Lake, run_job: Run, tmp_path: Path
+) -> None:
+    made = window(tmp_path, "2019-03-02", "d0000003cccc")
+    for ind in (1, 2):
+        made["pin"].own(ind)
+        made["pin"].foreign(wire({"index": ind}))
+    said, found = audited(run_job, made)
+    assert (said["staged"], said["rejected"], said["foreign_doubles"]) == (0, 2, 2)
+    assert {rule: one["action"] for (_, rule), one in found.items()} == {
+        "all_rejected": "warn",
+        "foreign_doubles": "warn",
+    }
+    assert set(quarantined(spark, lake, "d0000003cccc")) == {1, 2}
+
+
 def test_a_retyped_field_sends_its_rows_to_quarantine(
     spark: SparkSession, lake: Lake, run_job: Run, tmp_path: Path
 ) -> None:

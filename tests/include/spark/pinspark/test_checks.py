@@ -14,7 +14,7 @@ GOOD = "-- Doc.\n-- grain: one\n-- reads: x\n-- params: stage, run\n-- table: pi
 
 
 def test_statements_in_the_repository_are_what_the_contracts_say_and_others_stay(tmp_path: Path) -> None:
-    repair = "Repair: cd include/spark && python -m pinspark.check_statements --write ../sql/checks"
+    repair = "Repair: make contracts"
     stored = {path.name: path.read_text("utf-8") for path in (SQL / "checks").glob("*.sql")}
     (tmp_path / "pin_values_old.sql").write_text(f"-- No more{module.MADE}\nSELECT 1")
     (tmp_path / "pin_by_hand.sql").write_text(GOOD)

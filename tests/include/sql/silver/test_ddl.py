@@ -12,7 +12,7 @@ from tests.include.conftest import SQL, Lake
 def test_statements_in_the_repository_are_what_the_contracts_say(tmp_path: Path) -> None:
     stored = {path.name: path.read_text("utf-8") for path in (SQL / "silver").glob("*.sql")}
     made = {path.name: path.read_text("utf-8") for path in write(tmp_path)}
-    assert stored == made, "Repair: cd include/spark && python -m pinspark.ddl --write ../sql/silver"
+    assert stored == made, "Repair: make contracts"
 
 
 def test_writing_removes_statements_nobody_asks_for(tmp_path: Path) -> None:
