@@ -31,10 +31,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A table of the source and what is read of it."""
+    """A table of the source, its id column and what is read of it."""
 
     frame: str
     table: str
+    id: str
     columns: tuple[Wanted, ...]
 
 
@@ -60,7 +61,7 @@ def source_tables() -> dict[str, SourceTable]:
     """Read what is expected of the source, by frame."""
     text = (include_dir() / "contracts" / "source.json").read_text(encoding="utf-8")
     return {
-        frame: SourceTable(frame, said["table"], tuple(map(_wanted, said["columns"])))
+        frame: SourceTable(frame, said["table"], said["id"], tuple(map(_wanted, said["columns"])))
         for frame, said in json.loads(text)["tables"].items()
     }
 
