@@ -24,9 +24,10 @@ from devstack.source.load import connected
 from pinflow import paths
 from pinflow.hooks.api import POSTERS, RECORDS_PER_BATCH, ApiHook
 from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
-from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator, wire
+from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator
 from pinflow.operators.select_posts import SelectPostsOperator
 from pinflow.settings import TABLES
+from pinflow.wire import wire
 
 POSTS = 100_000
 SPAN = "2022-10-01..2022-10-10"

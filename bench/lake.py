@@ -17,13 +17,13 @@ from devstack.source.generate import Generator, Plan
 from pinflow import manifest, paths
 from pinflow.hooks.databricks import PinterestDatabricksHook
 from pinflow.hooks.lake import LakeHook
-from pinflow.operators.mysql_to_kafka import wire
 from pinflow.operators.spark_job import compute_of
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
 from pinflow.settings import TABLES, load_settings
 from pinflow.settings import Settings as Names
 from pinflow.setup import create_tables
 from pinflow.window import Window, iso_utc
+from pinflow.wire import wire
 
 FIRST, LAST = date(2017, 10, 20), date(2022, 10, 18)
 WINDOW = Window.parse(f"{FIRST}T00:00:00Z", f"{LAST + timedelta(days=1)}T00:00:00Z")

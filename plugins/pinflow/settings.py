@@ -108,6 +108,8 @@ class Settings(_Model):
     grace_minutes: int = Field(default=30, ge=0)
     source_is_live: bool = True
     shift_days: int = Field(default=0, ge=0, le=36_500)
+    # brokers and proxies take a megabyte with their own bytes, a stream 1 MiB
+    max_row_bytes: int = Field(default=900_000, ge=1_000)
     sink: Sink = Sink()
     retention: Retention = Retention()
     poll_seconds: int = Field(default=5, ge=1)

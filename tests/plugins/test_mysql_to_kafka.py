@@ -7,7 +7,8 @@ import pytest
 
 from pinflow.errors import KafkaDeliveryError, ManifestError
 from pinflow.hooks.kafka import AcknowledgedWriter, KafkaHook
-from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator, wire
+from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator
+from pinflow.wire import wire
 
 
 def test_a_row_goes_over_the_wire_as_one_json_object_without_a_line_feed() -> None:

@@ -12,9 +12,9 @@ import pytest
 from pinflow.errors import SourceUnavailableError
 from pinflow.hooks.source import SourceHook
 from pinflow.operators import mysql_to_lake
-from pinflow.operators.mysql_to_kafka import wire
 from pinflow.operators.mysql_to_lake import MySqlToLakeOperator, parts
 from pinflow.paths import run_hash
+from pinflow.wire import fit, wire
 
 ROWS: dict[str, list[dict[str, Any]]] = {
     "pin": [{"index": ind, "title": "ß\n😀"} for ind in range(5)],
@@ -64,6 +64,17 @@ def test_a_snapshot_holds_the_bytes_of_the_wire_in_parts_named_by_their_first_ro
         f"{prefix}/posts/partition=0/posts+0+{0:020d}.json.gz": b'{"ind":1,"post_ts":"2022-10-15T01:00:00Z"}\n',
         f"{prefix}/user/partition=0/user+0+{0:020d}.json.gz": b"",
     }
+
+
+def test_a_row_too_large_stands_in_a_snapshot_as_it_is_sent(
+    bucket: str, source: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_PINFLOW", '{"max_row_bytes": 1000}')
+    monkeypatch.setitem(ROWS, "pin", [{"index": 8, "title": "x" * 1_000}])
+    folder = snapshot().removeprefix(f"s3://{bucket}/")
+    line = objects(bucket)[f"{folder}/pin/partition=0/pin+0+{0:020d}.json.gz"]
+    assert line == fit("index", 8, wire(ROWS["pin"][0]), 1_000) + b"\n"
+    assert len(line) < 200
 
 
 def test_each_task_and_try_has_a_folder_of_its_own(bucket: str, source: None) -> None:

@@ -1,7 +1,9 @@
 """The operators from the source to the log, with the lake in moto and librdkafka's own brokers."""
 
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +18,7 @@ from pinflow.errors import (
     SourceBehindError,
     SourceUnavailableError,
 )
+from pinflow.hooks.kafka import AcknowledgedWriter
 from pinflow.hooks.lake import LakeHook
 from pinflow.hooks.source import SourceHook
 from pinflow.manifest import unpack
@@ -24,6 +27,7 @@ from pinflow.operators.select_posts import SelectPostsOperator
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
 from pinflow.sensors.kafka_offsets_s3_key import KafkaOffsetsS3KeySensor
 from pinflow.sensors.new_posts import NewPostsSensor
+from pinflow.wire import wire
 
 DAY = datetime(2022, 10, 15, tzinfo=UTC)
 
@@ -85,6 +89,43 @@ def test_the_ids_of_a_window_are_frozen_and_every_record_acknowledged_is_in_the_
     assert len({(row["partition"], row["offset"]) for row in written}) == 3
     ends = {str(row["partition"]): row["offset"] for row in written}
     assert {partition: span["last"] for partition, span in manifest["partitions"].items()} == ends
+
+
+def test_of_a_row_too_large_its_id_size_and_digest_are_sent_and_the_row_is_kept_whole(
+    bucket: str,
+    source: dict[str, Any],
+    brokers: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_PINFLOW", json.dumps({"max_row_bytes": 1_000, "transport": "direct"}))
+    sent: dict[int, bytes] = {}
+    send = AcknowledgedWriter.send
+
+    def seen(self: AcknowledgedWriter, ind: int, value: bytes) -> None:
+        sent[ind] = value
+        send(self, ind, value)
+
+    monkeypatch.setattr(AcknowledgedWriter, "send", seen)
+    source["posts"] = [{"ind": ind, "post_ts": datetime(2022, 10, 15, ind)} for ind in (1, 2, 3)]
+    selected = SelectPostsOperator(task_id="select_posts").execute(context())
+    # the second is exactly as large as allowed: {"index":2,"title":"..."}
+    rows = {ind: {"index": ind, "title": "é" * length} for ind, length in ((1, 1), (2, 489), (3, 490))}
+    source["rows"] = list(rows.values())
+    manifest = MySqlToKafkaOperator(task_id="pin", table="pin", selected=selected).execute(context())
+    assert manifest["count"] == 3
+    line = wire(rows[3])
+    assert [len(wire(row)) for row in rows.values()] == [24, 1_000, 1_002]
+    assert [sent[1], sent[2]] == [wire(rows[1]), wire(rows[2])]
+    assert json.loads(sent[3]) == {
+        "index": 3,
+        "pinflow_oversize": {"bytes": 1_002, "limit": 1_000, "sha256": sha256(line).hexdigest()},
+    }
+    kept = manifest["ids"].replace("/1.jsonl.gz", "/1.oversize.jsonl.gz")
+    assert gzip.decompress(LakeHook().read(kept)) == b'{"ind":3,"row":' + line + b"}\n"
+    (warning,) = [line for line in capsys.readouterr().out.splitlines() if "max_row_bytes=1000" in line]
+    assert "1 rows of more than" in warning
+    assert kept in warning
 
 
 def test_a_cleared_emulate_whose_ids_are_gone_says_to_select_again(

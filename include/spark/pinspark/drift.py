@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
 from pinspark.contracts import Contract
+from pinspark.landing import OVERSIZE
 from pinspark.manifest import Manifest
 
 MOST_OF_A_ROW = 50
@@ -48,7 +49,7 @@ def unknown_fields(rows: DataFrame, contract: Contract) -> DataFrame:
 
     Only lines that are not plainly as the contract says are looked at.
     """
-    known = [field.name for field in contract.source]
+    known = [*(field.name for field in contract.source), OVERSIZE]
     values = F.try_variant_get("doc", "$[0]", "MAP<STRING,VARIANT>")
     others = F.map_filter(values, lambda name, _: ~name.isin(known))
     types = F.transform_values(others, lambda _, value: F.schema_of_variant(value))

@@ -13,6 +13,9 @@ IDS = "ind INT, post_ts STRING, partition INT, offset BIGINT"
 KEY = r"partition=(\d+)/[^/]*(?:\+|%2B)(\d+)\.json(?:\.gz)?$"
 GONE = re.compile(r"PATH_NOT_FOUND|FILE_NOT_EXIST|FileNotFoundException|NoSuchKey")
 BASE64 = "base64:"
+# what emulation sends instead of a row larger than max_row_bytes (pinflow.wire)
+OVERSIZE = "pinflow_oversize"
+NOT_UTF8 = "not UTF-8"
 JSON_SPACE = " \t\r\n"
 ID_TEXT = r"^-?(0|[1-9][0-9]{0,9})$"
 SURROGATE = (
@@ -118,10 +121,13 @@ def _whole_number(text: Column) -> Column:
 def _fault(id_name: str) -> Column:
     names = F.map_keys(F.from_json("raw", "MAP<STRING,STRING>", {"allowSingleQuotes": "false"}))
     repeated = F.size(names) > F.size(F.array_distinct(names))
+    size = F.try_variant_get("doc", f"$[0].{OVERSIZE}.bytes", "bigint")
+    oversize = F.format_string("%d bytes, more than max_row_bytes; its values were not sent", size)
     return (
         F.when(F.col("ind").isNull() & F.col("doc").isNull(), F.lit("not a JSON object"))
         .when(F.col("ind").isNull(), F.lit(f"no whole number in {id_name}"))
-        .when(~F.is_valid_utf8("raw"), F.lit("not UTF-8"))
+        .when(~F.is_valid_utf8("raw"), F.lit(NOT_UTF8))
+        .when(F.col("raw").contains(f'"{OVERSIZE}"') & size.isNotNull(), oversize)
         .when(F.col("doc").isNotNull(), F.lit(None))
         .when(repeated, F.lit("repeated keys"))
         .when(F.col("raw").rlike(SURROGATE), F.lit("a lone surrogate"))

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 
 from pinspark.contracts import Column as CleanColumn
 from pinspark.contracts import Contract, Field
-from pinspark.landing import quotable
+from pinspark.landing import NOT_UTF8, quotable
 from pinspark.reasons import problem, rule_problem, shown
 
 WHITESPACE = "".join(
@@ -166,7 +166,8 @@ def _count(text: Column) -> Column:
 
 def _problems(contract: Contract) -> Column:
     row = F.when(F.col("fault").isNotNull(), problem(F.lit(None), F.concat(F.lit("row: "), "fault")))
-    readable = F.col("doc").isNotNull() & F.col("ind").isNotNull()
+    whole = F.coalesce(F.col("fault") == NOT_UTF8, F.lit(True))
+    readable = F.col("doc").isNotNull() & F.col("ind").isNotNull() & whole
     fields = [F.when(readable, _field_problem(field)) for field in contract.fields.values()]
     counts = [F.when(readable, _count_problem(c)) for c in contract.columns if c.rule == "count"]
     rules = [rule_problem(rule, contract) for rule in contract.refusing_rules]

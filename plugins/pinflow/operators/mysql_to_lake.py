@@ -8,10 +8,10 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from pinflow import paths
 from pinflow.hooks.lake import LakeHook
-from pinflow.hooks.source import SourceHook
-from pinflow.operators.mysql_to_kafka import wire
+from pinflow.hooks.source import KEY, SourceHook
 from pinflow.settings import TABLES, load_settings
 from pinflow.window import iso_utc
+from pinflow.wire import fit, wire
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -54,13 +54,19 @@ class MySqlToLakeOperator(BaseOperator):
         folder = f"s3://{settings.bucket}/{prefix}"
         counts = {"posts": _write(lake, folder, "posts", map(_post, source.every_post()))}
         for table in TABLES:
-            counts[table] = _write(lake, folder, table, map(wire, source.every_row(table)))
+            lines = _lines(table, source.every_row(table), settings.max_row_bytes)
+            counts[table] = _write(lake, folder, table, lines)
         self.log.info("Rows of %s: %s; snapshot in %s", source.where(), counts, folder)
         return folder
 
 
 def _post(row: dict[str, Any]) -> bytes:
     return wire({"ind": int(row["ind"]), "post_ts": iso_utc(row["post_ts"])})
+
+
+def _lines(table: str, rows: Iterable[dict[str, Any]], most: int) -> Iterator[bytes]:
+    key = KEY[table]
+    return (fit(key, int(row[key]), wire(row), most) for row in rows)
 
 
 def _write(lake: LakeHook, folder: str, table: str, lines: Iterable[bytes]) -> int:

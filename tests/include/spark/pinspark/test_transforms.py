@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import UTC, datetime
+from runpy import run_path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from pinspark.contracts import load_contract
+from pinspark.generate import REPO
 from pinspark.landing import parse_lines
 from pinspark.stage import clean_lines
 from pinspark.transforms import WHITESPACE, read_fields
@@ -319,6 +321,19 @@ def test_broken_rows_with_an_id_say_what_is_wrong(spark: SparkSession) -> None:
         ["row: not UTF-8"],
     ]
     assert [row.reasons[0].startswith("row: not strict JSON") for row in rows[4:]] == [True, True]
+
+
+def test_what_is_sent_instead_of_a_row_too_large_is_refused_for_that_reason_alone(
+    spark: SparkSession,
+) -> None:
+    producer = run_path(str(REPO / "plugins" / "pinflow" / "wire.py"))
+    lines = [producer["fit"](name, 5, b"x" * 2_000_000, 900_000) for name in ("index", "ind", "ind")]
+    for table, line in zip(ROWS, lines, strict=True):
+        (row,) = clean(spark, table, line)
+        assert row.id == 5
+        assert row.reasons == ["row: 2000000 bytes, more than max_row_bytes; its values were not sent"]
+    (other,) = clean(spark, "pin", wire(pin_row(5, title='"pinflow_oversize"')))
+    assert other.reasons == []
 
 
 JUNK = [
