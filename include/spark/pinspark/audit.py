@@ -69,7 +69,8 @@ def require(findings: list[Finding], manifest: Manifest) -> None:
         raise AuditFailedError(
             f"Nothing of [{manifest.first_day}, {manifest.end_day}) was published. {found}. "
             f"Repair: look at the rows of stage.<table> where {manifest.of_run}, correct the source and "
-            "clear emulate.<table>; or change the rule's action in include/contracts or include/sql/checks."
+            "clear emulate.<table>; or change the rule in include/contracts (then `make contracts`) or "
+            "include/sql/checks, and clear upload_spark_code, so that what follows runs by the changed rule."
         )
 
 

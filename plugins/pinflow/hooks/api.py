@@ -113,7 +113,7 @@ class ApiHook(DefinedConnection, BaseHook):
         repairs = {
             403: f"check invoke URL (with its stage) and API key of the connection `{self.api_conn_id}`.",
             404: f"check the invoke URL (with its stage) of the connection `{self.api_conn_id}`.",
-            413: "shorten the row in the source: API Gateway takes 10 MB.",
+            413: "lower max_row_bytes in the Variable `pinflow`: API Gateway takes 10 MB.",
         }
         return ApiError(
             f"{self.url} refused {size} bytes for `{topic}`: {said}.",
@@ -252,7 +252,8 @@ class ApiWriter:
             else:
                 raise KafkaDeliveryError(
                     f"Row {record[0]} of {len(record[1])} bytes was refused by `{self.topic}`: {answer}.",
-                    "for a row over the limit raise max.message.bytes of the topic and the proxy's "
-                    "max.request.size, or shorten it in the source; then clear this task.",
+                    "for a row over the limit lower max_row_bytes in the Variable `pinflow`, which sends it "
+                    "to quarantine, or raise max.message.bytes of the topic and the proxy's "
+                    "max.request.size; then clear this task.",
                 )
         return again

@@ -161,8 +161,9 @@ class AcknowledgedWriter:
             except KafkaException as error:
                 raise KafkaDeliveryError(
                     f"Row {ind} of {len(value)} bytes cannot be queued for `{self.topic}`: {error}.",
+                    "lower max_row_bytes in the Variable `pinflow`, which sends such rows to quarantine; or "
                     "raise message.max.bytes in the extra of the connection `pinterest_kafka` and "
-                    "max.message.bytes of the topic, or shorten the row in the source.",
+                    "max.message.bytes of the topic.",
                 ) from error
             break
         self.sent += 1
