@@ -234,7 +234,8 @@ def test_wrong_password_missing_topic_and_missing_table_are_named_and_the_repair
     before = stack.checksum("silver.pin")
     try:
         password("wrong-one")
-        run_id = stack.trigger(BATCH, {"window_start": day, "window_end": end})
+        # of another date than its window; the date is backfilled below
+        run_id = stack.trigger(BATCH, {"window_start": day, "window_end": end}, day=end)
         again = failed("wait_for_posts", "refused the login", "`pinterest_rds`")
         password(stack.settings.mysql_password)
         user_id("0ec6d756577b")
@@ -263,24 +264,27 @@ def test_a_window_that_ends_before_it_starts_is_refused_in_words(stack: Stack) -
     assert stack.checksum("ops.ledger") == before
 
 
-def test_params_in_a_backfill_are_ignored_with_a_word(stack: Stack) -> None:
+def test_a_date_that_a_manual_run_of_another_window_had_is_backfilled_as_its_own_day(stack: Stack) -> None:
+    day, end = "2022-12-30", "2022-12-31"
+    (before,) = stack.api.runs(
+        BATCH, logical_date_gte=f"{day}T00:00:00Z", logical_date_lte=f"{day}T00:00:00Z"
+    )
+    assert stack.ledger(day, end) == {}
     body = {
-        "dag_id": BATCH, "from_date": "2022-12-30T00:00:00Z", "to_date": "2022-12-30T00:00:00Z",
+        "dag_id": BATCH, "from_date": f"{day}T00:00:00Z", "to_date": f"{day}T00:00:00Z",
+        "reprocess_behavior": "completed",
         "dag_run_conf": {"window_start": "2022-12-01", "window_end": "2022-12-03"},
     }  # fmt: skip
-    others = stack.checksum("silver.geo", "post_date <> '2022-12-30'")
-    stack.api._call("POST", "/backfills", json=body)
+    others = stack.checksum("silver.geo", f"post_date <> '{day}'")
+    made = stack.api._call("POST", "/backfills", json=body).json()["id"]
     ends = time.monotonic() + 300
-    runs: list[Any] = []
-    while time.monotonic() < ends and not (runs and runs[0].ended):
-        runs = stack.api.runs(
-            BATCH, logical_date_gte="2022-12-30T00:00:00Z", logical_date_lte="2022-12-30T00:00:00Z"
-        )
+    while not stack.api.backfill(made).completed:
+        assert time.monotonic() < ends
         time.sleep(0.5)
-    stack.finish(BATCH, runs[0].run_id)
-    assert "ignored in a run of type backfill" in stack.log(BATCH, runs[0].run_id, "wait_for_posts")
-    assert stack.ledger("2022-12-30", "2022-12-31")["geo"]["selected"] == len(ids_of(stack, "2022-12-30"))
-    assert stack.checksum("silver.geo", "post_date <> '2022-12-30'") == others
+    stack.finish(BATCH, before.run_id)
+    assert "ignored in a run of type backfill" in stack.log(BATCH, before.run_id, "wait_for_posts")
+    assert stack.assert_ledger_holds(day, end)["geo"]["selected"] == len(ids_of(stack, day))
+    assert stack.checksum("silver.geo", f"post_date <> '{day}'") == others
 
 
 def test_killed_services_come_back_and_the_ledger_holds(stack: Stack) -> None:
