@@ -199,9 +199,10 @@ def test_a_row_too_large_is_kept_whole_and_one_just_small_enough_arrives(
 ) -> None:
     s3, bucket = client(stack.settings), stack.settings.bucket
     listed = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="manifests/pin/")
-    keys = [entry["Key"] for page in listed for entry in page.get("Contents", ())]
-    (kept,) = (key for key in keys if key.endswith(".oversize.jsonl.gz"))
-    body = json.loads(gzip.decompress(s3.get_object(Bucket=bucket, Key=kept)["Body"].read()))
+    entries = [entry for page in listed for entry in page.get("Contents", ())]
+    kept = [entry for entry in entries if entry["Key"].endswith(".oversize.jsonl.gz")]
+    newest = max(kept, key=lambda entry: entry["LastModified"])["Key"]
+    body = json.loads(gzip.decompress(s3.get_object(Bucket=bucket, Key=newest)["Body"].read()))
     assert body["ind"] == poisoned.oversize
     assert body["row"]["description"] == "x" * 2_000_000
     (row,) = stack.rows(f"SELECT raw FROM silver.quarantine WHERE ind = {poisoned.oversize}")
