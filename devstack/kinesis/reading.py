@@ -52,7 +52,7 @@ class Reading:
         shard = stream.shard(request.shard_id, now)
         if shard is None:
             raise _no_shard(str(request.shard_id), stream)
-        index = self._index(stream, shard, request, now)
+        index = min(self._index(stream, shard, request, now), shard.next_index)
         if not shard.limits.iterators.admit(now):
             raise Fault(TOO_FAST, over_rate(stream, shard))
         token = tokens.ShardIterator(stream.key, shard.number, index, now)
@@ -97,7 +97,8 @@ class Reading:
         stream, shard = self._place(token, request.stream_arn, now)
         if not shard.limits.reads.admit(now):
             raise Fault(TOO_FAST, over_rate(stream, shard))
-        start = max(token.index, first_since(self._streams.store, shard, stream.oldest(now)))
+        oldest = first_since(self._streams.store, shard, stream.oldest(now))
+        start = min(max(token.index, oldest), shard.next_index)
         records, size, latest = self._page(shard, start, request.limit or MAX_RECORDS)
         shard.limits.reads.count(now, size)
         following = start + len(records)

@@ -43,6 +43,7 @@ class Kinesis:
 
     url: str
     clock: Clock
+    store: Any = None
 
     def __post_init__(self) -> None:
         self.client: Any = client(self.url)
@@ -109,16 +110,19 @@ def free_port() -> int:
 def serving(folder: Path, clock: Clock, settle_ms: int = 0) -> Iterator[Kinesis]:
     """Serve the endpoint over a folder's store from a thread."""
     port = free_port()
-    app = create_app(Store(folder / "kinesis.sqlite"), REGION, settle_ms, clock)
+    store = Store(folder / "kinesis.sqlite")
+    app = create_app(store, REGION, settle_ms, clock)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.005)
+    service = Kinesis(f"http://127.0.0.1:{port}", clock, store)
     try:
-        yield Kinesis(f"http://127.0.0.1:{port}", clock)
+        yield service
     finally:
+        service.client.close()  # an open connection would be waited for
         server.should_exit = True
         thread.join()
 

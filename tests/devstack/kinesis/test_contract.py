@@ -326,7 +326,7 @@ def test_merged_shards_have_one_child(service: Kinesis) -> None:
     assert closed == [low, high]
 
 
-@against("moto moves the records into a child; Developer Guide, After Resharding: they stay in the parent")
+@against("moto reads a closed shard for ever; API reference, GetRecords, NextShardIterator and ChildShards")
 def test_a_closed_shard_keeps_its_records_and_ends(service: Kinesis) -> None:
     name = service.stream()
     service.put(name, b"1", b"2")
