@@ -31,8 +31,11 @@ class Resharding:
         _check_list(request)
         now = self._streams.clock()
         stream, token = self._from(request, now)
-        listed = [] if stream.state == CREATING else stream.listed(now)
-        rest = [s for s in listed if s.number > token.after and _passes(s, token.filter, stream, now)]
+        if stream.state == CREATING:
+            must_be_active(stream)
+        rest = [
+            s for s in stream.listed(now) if s.number > token.after and _passes(s, token.filter, stream, now)
+        ]
         page = rest[: min(request.max_results or PAGE, PAGE)]
         answer: Answer = {"Shards": [shard.describe() for shard in page]}
         if len(rest) > len(page):

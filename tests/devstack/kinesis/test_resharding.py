@@ -164,6 +164,8 @@ def test_states_take_their_time_where_told_to(tmp_path: Path) -> None:
         assert kinesis.client.describe_stream(StreamName="s")["StreamDescription"]["Shards"] == []
         with refused("ResourceNotFoundException"):
             kinesis.put("s", b"x")
+        with refused("ResourceInUseException"):
+            kinesis.shards("s")
         with refused("ResourceInUseException", "not ACTIVE, instead in state CREATING"):
             kinesis.client.delete_stream(StreamName="s")
         kinesis.clock.advance(5)
