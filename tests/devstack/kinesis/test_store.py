@@ -1,18 +1,19 @@
 """What is kept over restarts, and what leaves by age or with its stream."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from devstack.kinesis import retention, shapes
+from devstack.kinesis import app, retention, shapes
 from devstack.kinesis.reading import Reading
 from devstack.kinesis.resharding import Resharding
 from devstack.kinesis.store import Store
 from devstack.kinesis.streams import Streams
 from devstack.kinesis.writing import Writing
-from tests.devstack.kinesis.conftest import REGION, Clock
+from tests.devstack.kinesis.conftest import REGION, Clock, serving
 
 HOUR = 3600
 
@@ -161,3 +162,15 @@ def test_one_process_alone_has_the_file(endpoint: Endpoint) -> None:
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         other.execute("SELECT count(*) FROM streams")
     other.close()
+
+
+def test_the_server_trims_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "TRIM_SECONDS", 0.01)
+    with serving(tmp_path, Clock()) as kinesis:
+        kinesis.put(kinesis.stream(), b"old", b"old")
+        kinesis.clock.advance(25 * HOUR)
+        deadline = time.monotonic() + 30
+        while kinesis.store.db.execute("SELECT count(*) FROM records").fetchone()[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert len(kinesis.client.list_streams()["StreamNames"]) == 1
