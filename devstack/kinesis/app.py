@@ -47,11 +47,14 @@ class Api:
         self.streams = streams
         self._control = ControlLimits()
         shards, writing, reading = Resharding(streams), Writing(streams), Reading(streams)
+        kept = retention.Retention(streams)
         self._operations = {
             "CreateStream": Operation(shapes.CreateStream, streams.create),
             "DeleteStream": Operation(shapes.DeleteStream, streams.delete),
             "DescribeStream": Operation(shapes.DescribeStream, streams.describe),
             "DescribeStreamSummary": Operation(shapes.DescribeStreamSummary, streams.summarize),
+            "IncreaseStreamRetentionPeriod": Operation(shapes.RetentionPeriod, kept.increase),
+            "DecreaseStreamRetentionPeriod": Operation(shapes.RetentionPeriod, kept.decrease),
             "ListStreams": Operation(shapes.ListStreams, streams.list_streams),
             "ListShards": Operation(shapes.ListShards, shards.list_shards),
             "SplitShard": Operation(shapes.SplitShard, shards.split),

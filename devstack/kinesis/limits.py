@@ -16,9 +16,11 @@ ITERATOR_CALLS = 5
 # calls a second and account, as the API reference says operation by operation
 CONTROL_CALLS = {
     "CreateStream": 5,
+    "DecreaseStreamRetentionPeriod": 5,
     "DeleteStream": 5,
     "DescribeStream": 10,
     "DescribeStreamSummary": 20,
+    "IncreaseStreamRetentionPeriod": 5,
     "ListStreams": 5,
     "MergeShards": 5,
     "SplitShard": 5,

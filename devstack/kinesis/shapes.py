@@ -113,6 +113,12 @@ class GetRecords(_Body):
     stream_arn: str | None = None
 
 
+class RetentionPeriod(OnStream):
+    """Keep records for as many hours."""
+
+    retention_period_hours: int | None = None
+
+
 class SplitShard(OnStream):
     """Split a shard in two at a hash key."""
 

@@ -128,6 +128,10 @@ class Store:
         """Keep a stream's state."""
         self.db.execute("UPDATE streams SET state = ?, until = ? WHERE stream = ?", (state, until, stream))
 
+    def set_retention(self, stream: int, hours: int) -> None:
+        """Keep how long a stream's records stay."""
+        self.db.execute("UPDATE streams SET retention_hours = ? WHERE stream = ?", (hours, stream))
+
     def delete_stream(self, stream: int) -> None:
         """Forget a stream; its shards and records are left to `leftovers`."""
         self.db.execute("DELETE FROM streams WHERE stream = ?", (stream,))

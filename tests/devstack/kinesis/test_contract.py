@@ -85,6 +85,28 @@ def test_a_deleted_stream_is_gone_and_its_name_is_free(service: Kinesis) -> None
     assert service.read(name) == []
 
 
+@both
+def test_a_stream_keeps_its_records_as_long_as_told_to(service: Kinesis) -> None:
+    name = service.stream()
+
+    def hours() -> int:
+        found = service.client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        return int(found["RetentionPeriodHours"])
+
+    service.client.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=168)
+    assert hours() == 168
+    with refused("InvalidArgumentException", "can not be shorter than existing retention period (168 hours)"):
+        service.client.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=48)
+    service.client.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=48)
+    assert hours() == 48
+    with refused("InvalidArgumentException", "can not be longer than existing retention period (48 hours)"):
+        service.client.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=168)
+    with refused("InvalidArgumentException", "Minimum allowed retention period is 24 hours."):
+        service.client.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=23)
+    with refused("InvalidArgumentException", "Maximum allowed retention period is 8760 hours."):
+        service.client.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=8761)
+
+
 ITERATOR = {"ShardId": "shardId-000000000000", "ShardIteratorType": "LATEST"}
 
 

@@ -89,6 +89,20 @@ def test_records_leave_after_a_day(kinesis: Kinesis) -> None:
     assert kinesis.read(name) == [b"new"]
 
 
+def test_records_leave_later_where_told_to_and_do_not_come_back(kinesis: Kinesis) -> None:
+    name = kinesis.stream()
+    kinesis.put(name, b"1")
+    kinesis.clock.advance(HOURS)
+    kinesis.put(name, b"2")
+    kinesis.clock.advance(23 * HOURS + 1)
+    kinesis.client.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=48)
+    assert kinesis.read(name) == [b"2"]
+    kinesis.clock.advance(24 * HOURS)
+    assert kinesis.read(name) == [b"2"]
+    kinesis.client.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=24)
+    assert kinesis.read(name) == []
+
+
 def test_an_iterator_lives_five_minutes(kinesis: Kinesis) -> None:
     name = kinesis.stream()
     iterator = kinesis.iterator(name)

@@ -67,6 +67,7 @@ def endpoint(tmp_path: Path) -> Iterator[Endpoint]:
 def test_a_restart_keeps_everything(endpoint: Endpoint) -> None:
     endpoint.create("s", 3)
     endpoint.put(b"1", b"2")
+    retention.Retention(endpoint.streams).increase(shapes.RetentionPeriod("s", None, 72))
     endpoint.shards.merge(shapes.MergeShards("s", None, "shardId-000000000001", "shardId-000000000000"))
     before = endpoint.shards.list_shards(shapes.ListShards("s"))
     stream = endpoint.streams.describe(shapes.DescribeStream("s"))
