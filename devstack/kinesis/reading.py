@@ -52,7 +52,7 @@ class Reading:
         shard = stream.shard(request.shard_id, now)
         if shard is None:
             raise _no_shard(str(request.shard_id), stream)
-        index = min(self._index(stream, shard, request, now), shard.next_index)
+        index = self._index(stream, shard, request, now)
         if not shard.limits.iterators.admit(now):
             raise Fault(TOO_FAST, over_rate(stream, shard))
         token = tokens.ShardIterator(stream.key, shard.number, index, now)

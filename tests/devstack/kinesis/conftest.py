@@ -33,6 +33,15 @@ class Clock:
         self.now += self.step
         return self.now
 
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Stand still for a while."""
+        step, self.step = self.step, 0
+        try:
+            yield
+        finally:
+            self.step = step
+
     def advance(self, seconds: float) -> None:
         self.now += round(seconds * 1000)
 
