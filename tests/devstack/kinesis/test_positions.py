@@ -195,6 +195,16 @@ def test_what_does_not_go_with_a_type_is_refused(kinesis: Kinesis, kind: str, mo
         kinesis.iterator(kinesis.stream(), kind, **more)
 
 
+def test_the_arn_beside_an_iterator_must_be_its_stream_s(kinesis: Kinesis) -> None:
+    names = [kinesis.stream() for _ in range(2)]
+    kinesis.put(names[0], b"1")
+    right, wrong = (f"arn:aws:kinesis:us-east-1:000000000000:stream/{name}" for name in names)
+    page = kinesis.client.get_records(ShardIterator=kinesis.iterator(names[0]), StreamARN=right)
+    assert len(page["Records"]) == 1
+    with refused("InvalidArgumentException", "is not that of the ShardIterator"):
+        kinesis.client.get_records(ShardIterator=kinesis.iterator(names[0]), StreamARN=wrong)
+
+
 def test_two_readers_do_not_disturb_each_other(kinesis: Kinesis) -> None:
     name = kinesis.stream()
     kinesis.put(name, b"1", b"2")

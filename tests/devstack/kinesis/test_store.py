@@ -10,7 +10,7 @@ import pytest
 from devstack.kinesis import app, retention, shapes
 from devstack.kinesis.reading import Reading
 from devstack.kinesis.resharding import Resharding
-from devstack.kinesis.store import Store
+from devstack.kinesis.store import Store, place
 from devstack.kinesis.streams import Streams
 from devstack.kinesis.writing import Writing
 from tests.devstack.kinesis.conftest import REGION, Clock, serving
@@ -155,6 +155,18 @@ def test_records_of_a_deleted_stream_leave_the_file(endpoint: Endpoint) -> None:
     assert endpoint.trim() == [1000, 500]
     assert (endpoint.rows("shards"), endpoint.rows("records")) == (1, 1)
     assert endpoint.read("stays") == [b"1"]
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(endpoint: Endpoint) -> None:
+    endpoint.create()
+    endpoint.put(b"1")
+    shard = endpoint.streams.all()[0].shards[0]
+    rows = [(place(shard.key, index), 0, "k", b"x") for index in (2, 3, 1)]
+    with pytest.raises(sqlite3.IntegrityError):
+        endpoint.store.append(rows, [(4, 0, shard.key)])
+    assert endpoint.rows("records") == 1
+    endpoint.put(b"2")
+    assert endpoint.again().read() == [b"1", b"2"]
 
 
 def test_one_process_alone_has_the_file(endpoint: Endpoint) -> None:
