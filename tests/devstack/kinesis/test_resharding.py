@@ -99,6 +99,9 @@ def test_filters_of_shards(kinesis: Kinesis, family: str) -> None:
     assert listed(kinesis, family, Type="AFTER_SHARD_ID", ShardId="shardId-000000000001") == [2, 3]
     assert listed(kinesis, family, Type="AT_TIMESTAMP", Timestamp=now - 5400) == [1, 2]
     assert listed(kinesis, family, Type="FROM_TIMESTAMP", Timestamp=now - 5400) == [1, 2, 3]
+    # API reference, ShardFilter: a shard is there at the moment it ends, too
+    assert listed(kinesis, family, Type="AT_TIMESTAMP", Timestamp=now - 7200) == [0, 1, 2]
+    assert listed(kinesis, family, Type="FROM_TIMESTAMP", Timestamp=now - 7200) == [0, 1, 2, 3]
     with refused("InvalidArgumentException", "Timestamp goes with"):
         listed(kinesis, family, Type="AT_TIMESTAMP")
     with refused("InvalidArgumentException", "ShardId goes with"):
