@@ -42,10 +42,16 @@ def connections(settings: Settings) -> list[Connection]:
         {
             "connection_id": "pinterest_aws",
             "conn_type": "aws",
-            "description": "The lake's storage",
+            "description": "The lake's storage, and the streams",
             "login": settings.s3_access_key,
             "password": settings.s3_secret_key,
-            "extra": json.dumps({"region_name": settings.region, "endpoint_url": settings.s3_endpoint}),
+            "extra": json.dumps(
+                {
+                    "region_name": settings.region,
+                    "endpoint_url": settings.s3_endpoint,
+                    "service_config": {"kinesis": {"endpoint_url": settings.kinesis_endpoint}},
+                }
+            ),
         },
         {
             "connection_id": "pinterest_databricks",

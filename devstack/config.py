@@ -26,6 +26,7 @@ PORTS = {
     "databricks_port": 29080,
     "rest_port": 29082,
     "gateway_port": 28081,
+    "kinesis_port": 29567,
     "spark_port": 29150,
     "airflow_port": 28080,
     "airflow_worker_log_port": 28793,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     databricks_port: int = PORTS["databricks_port"]
     rest_port: int = PORTS["rest_port"]
     gateway_port: int = PORTS["gateway_port"]
+    kinesis_port: int = PORTS["kinesis_port"]
     spark_port: int = PORTS["spark_port"]
     airflow_port: int = PORTS["airflow_port"]
     airflow_worker_log_port: int = PORTS["airflow_worker_log_port"]
@@ -91,6 +93,8 @@ class Settings(BaseSettings):
     databricks_token: str = "local-token"  # noqa: S105 - loopback only
     # API Gateway's keys have at least 20 characters
     gateway_key: str = "gateway-key-local-only"
+    # how long a stream stays in CREATING, UPDATING and DELETING
+    kinesis_settle_seconds: float = 0
     s3_log_level: str = "warn"  # debug: each request and each file listed
     spark_memory: str = "2g"
     spark_large: bool = (
@@ -116,6 +120,11 @@ class Settings(BaseSettings):
     def s3_endpoint(self) -> str:
         """URL of the local S3 service."""
         return f"http://127.0.0.1:{self.s3_port}"
+
+    @property
+    def kinesis_endpoint(self) -> str:
+        """URL of the local Kinesis service."""
+        return f"http://127.0.0.1:{self.kinesis_port}"
 
     @property
     def databricks_url(self) -> str:

@@ -16,6 +16,7 @@ FACTORIES = {
     "sink": "devstack.sink",
     "rest": "devstack.kafka_rest.service",
     "gateway": "devstack.gateway.service",
+    "kinesis": "devstack.kinesis.service",
     "spark": "devstack.spark",
     "engine": "devstack.engine.service",
     "databricks": "devstack.databricks.service",
