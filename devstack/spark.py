@@ -62,8 +62,6 @@ def _s3a(settings: Settings) -> dict[str, str]:
         "fs.s3a.path.style.access": "true",
         "fs.s3a.connection.ssl.enabled": "false",
         "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        # a table's log is listed from its last checkpoint on, not from its beginning
-        "delta.enableFastS3AListFrom": "true",
     }
 
 
