@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-REQUEST = re.compile(r"S3ProxyHandler:\d+ .*request: .*?\{(GET|HEAD|PUT|POST|DELETE)@\w+ (\S+)")
-LISTED = re.compile(r"AbstractNio2BlobStore:\d+ .*\badding: ")
+REQUEST = re.compile(r"(\S+) \S*S3ProxyHandler:\d+ .*request: .*?\{(GET|HEAD|PUT|POST|DELETE)@\w+ (\S+)")
+# the store walks a whole folder; a list answers with what stands behind its start-after
+LISTED = re.compile(r"(\S+) \S*AbstractNio2BlobStore:\d+ .*\badding: (\S+)")
 SETTLE_SECONDS = 2.0
 Counts = dict[str, int]
 
@@ -21,6 +23,7 @@ class S3Requests:
     def __init__(self, log: Path) -> None:
         self.log = log
         self.seen: Counter[str] = Counter()
+        self._after: dict[str, str] = {}
         self._file = log.open(errors="replace")
         self._file.seek(0, 2)
         threading.Thread(target=self._follow, daemon=True).start()
@@ -39,12 +42,14 @@ class S3Requests:
 
     def _count(self, line: str) -> None:
         if found := REQUEST.search(line):
-            method, url = found.groups()
+            thread, method, url = found.groups()
+            self._after[thread] = parse_qs(urlsplit(url).query).get("start-after", [""])[0]
             self.seen["requests"] += 1
             self.seen[method] += 1
             self.seen["delta_log_reads"] += method == "GET" and "/_delta_log/" in url
-        elif LISTED.search(line):
-            self.seen["files_listed"] += 1
+        elif found := LISTED.search(line):
+            thread, key = found.groups()
+            self.seen["files_listed"] += key > self._after.get(thread, "")
 
     @contextmanager
     def during(self, counts: Counts) -> Iterator[None]:
