@@ -231,7 +231,7 @@ def test_a_batch_that_is_too_large_is_halved_and_a_row_that_is_names_its_limit(s
     assert len(write([1, 2, 3])) == 3
     assert server.sent() == [[1, 2, 3], [1], [2, 3]]
     server.script = [too_large] * 9
-    with pytest.raises(ApiError, match=r"413 Request Too Long.*Repair: shorten the row"):
+    with pytest.raises(ApiError, match=r"413 Request Too Long.*Repair: lower max_row_bytes"):
         write([1])
 
 
