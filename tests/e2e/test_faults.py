@@ -176,10 +176,10 @@ def test_bad_lines_are_in_quarantine_each_with_its_reasons_and_everything_else_i
     ]
     junk = stack.rows("SELECT raw FROM silver.quarantine WHERE kind = 'foreign' AND post_date = '2022-10-02'")
     assert {row["raw"].encode() for row in junk} == set(JUNK.values())
-    assert re_sized(oversize) > 2_000_000
+    assert size_said(oversize) > 2_000_000
 
 
-def re_sized(reason: str) -> int:
+def size_said(reason: str) -> int:
     size, _, said = reason.removeprefix("row: ").partition(" ")
     assert said == "bytes, more than max_row_bytes; its values were not sent"
     return int(size)
