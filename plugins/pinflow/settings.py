@@ -138,7 +138,13 @@ class Settings(_Model):
     def names(self) -> dict[str, str]:
         """What SQL files and job parameters may refer to; identifiers are quoted."""
         quoted = {schema: self.schema_name(schema) for schema in Schemas.model_fields}
-        return {**quoted, "bucket": self.bucket, "vacuum_hours": str(self.retention.vacuum_hours)}
+        return {
+            **quoted,
+            "bucket": self.bucket,
+            "user_id": self.user_id,
+            "speed_served": "TRUE" if self.serving == "lambda" else "FALSE",
+            "vacuum_hours": str(self.retention.vacuum_hours),
+        }
 
 
 def parse_settings(raw: Any) -> Settings:

@@ -12,7 +12,7 @@ from jinja2 import Environment, meta
 REPO = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((REPO / "dags").glob("*.py"))
 HEADINGS = ("Purpose", "Inputs", "Outputs", "Schedule", "Backfill", "On failure")
-NAMES = {"stage", "silver", "gold", "ops", "bucket", "vacuum_hours"}
+NAMES = {"stage", "silver", "gold", "ops", "bucket", "user_id", "speed_served", "vacuum_hours"}
 
 
 def tasks(dag_bag: Any) -> list[Any]:

@@ -23,6 +23,8 @@ class Lake:
     silver: str = "`12e8_silver`"
     gold: str = "`12e8_gold`"
     ops: str = "`12e8_ops`"
+    user_id: str = "12e834567890"
+    speed_served: str = "FALSE"
 
     def render(self, path: Path) -> str:
         """Fill in the template variables of a SQL file; an unknown one fails."""
@@ -51,7 +53,8 @@ def make_lake(spark: SparkSession, made: Lake) -> Lake:
     for path in sorted((SQL / "silver").glob("*.sql")):
         spark.sql(made.render(path))
     build_star(spark, made)
-    spark.sql(made.render(SQL / "serving" / "post_wide.sql"))
+    for name in ("post_speed", "post_wide"):
+        spark.sql(made.render(SQL / "serving" / f"{name}.sql"))
     return made
 
 

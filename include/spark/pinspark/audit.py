@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
@@ -55,7 +56,8 @@ def audit_tables(
         findings += _of_contract(contract, manifest, counts, differences)
         findings += _drift(spark, manifest, contract, stage, counts, cleaned.get(manifest.table, Cleaned()))
         findings += _of_checks([check for check in checks if check.table == manifest.table], counts)
-    _write(spark, manifests[0], findings, ops)
+    any_ = manifests[0]
+    write_findings(spark, any_.run, any_.start, any_.end, findings, ops)
     return findings
 
 
@@ -140,11 +142,14 @@ def _drift(
     return [Finding(manifest.table, rule.name, rule.action, total, *found[rule.rule]) for rule in rules]
 
 
-def _write(spark: SparkSession, manifest: Manifest, findings: list[Finding], ops: str) -> None:
-    values = [(manifest.run, f.source_table, f.rule, f.action, f.rows, f.failed, f.detail) for f in findings]
+def write_findings(
+    spark: SparkSession, run: str, start: datetime, end: datetime, findings: list[Finding], ops: str
+) -> None:
+    """Write a run's results in the place of those of an earlier try."""
+    values = [(run, f.source_table, f.rule, f.action, f.rows, f.failed, f.detail) for f in findings]
     results = spark.createDataFrame(values, RESULT)
-    dated = results.withColumns(
-        {"window_start": F.lit(manifest.start), "window_end": F.lit(manifest.end)}
-    ).select(*tables.QUALITY_TABLE.names)
-    clear_run(spark, f"{ops}.quality_results", manifest)
+    dated = results.withColumns({"window_start": F.lit(start), "window_end": F.lit(end)}).select(
+        *tables.QUALITY_TABLE.names
+    )
+    clear_run(spark, f"{ops}.quality_results", run)
     append(dated, f"{ops}.quality_results")

@@ -10,7 +10,7 @@ import yaml
 
 from pinspark.checks import load_checks
 from pinspark.contracts import TABLES, Column, Contract, Field, load_contract
-from pinspark.tables import Table, all_tables
+from pinspark.tables import Table, all_tables, speed_tables
 
 HEAD = """# Catalogue
 
@@ -60,7 +60,8 @@ def _diagram(contracts: list[Contract]) -> str:
 
 def _schema(schema: str, contracts: list[Contract]) -> str:
     keys = {contract.table: contract.key for contract in contracts} if schema == "silver" else {}
-    tables = [_table(table, keys.get(table.name, ())) for table in all_tables() if table.schema == schema]
+    every = [*all_tables(), *speed_tables("<user_id>")]
+    tables = [_table(table, keys.get(table.name, ())) for table in every if table.schema == schema]
     return "\n".join([f"## {schema}: {SCHEMAS[schema]}\n", *tables])
 
 

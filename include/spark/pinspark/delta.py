@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
-from pinspark.manifest import Manifest
 from pinspark.tables import Table
 
 TRIES = 5
@@ -47,13 +46,13 @@ def merge(spark: SparkSession, rows: DataFrame, table: str, on: Sequence[str], t
     spark.sql(f"MERGE INTO {table} AS t USING merged AS s ON {' AND '.join(on)} {then}")
 
 
-def clear_run(spark: SparkSession, table: str, manifest: Manifest) -> None:
+def clear_run(spark: SparkSession, table: str, run: str) -> None:
     """Remove what an earlier try of this run left; no commit when it left nothing.
 
     Nobody reads the rows of a run whose writer has not finished, so clearing and appending need not be one
     commit, and together they cost half of a replaceWhere.
     """
-    statement = f"DELETE FROM {table} WHERE {manifest.of_run}"  # noqa: S608 - a checked run hash
+    statement = f"DELETE FROM {table} WHERE run = '{run}'"  # noqa: S608 - a checked run hash
     retry_conflicts(lambda: spark.sql(statement))
 
 

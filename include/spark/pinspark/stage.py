@@ -41,7 +41,7 @@ def stage_table(spark: SparkSession, manifest: Manifest, schema: str) -> Staged:
     contract = load_contract(manifest.table)
     expect_rows(spark, manifest.count)
     rows, rejects = f"{schema}.`{manifest.table}`", f"{schema}.`{manifest.table}_rejects`"
-    together(partial(clear_run, spark, rows, manifest), partial(clear_run, spark, rejects, manifest))
+    together(*(partial(clear_run, spark, table, manifest.run) for table in (rows, rejects)))
     if not manifest.count:
         return Staged(0, 0, 0, 0, 0, 0)
     with _landed(manifest):

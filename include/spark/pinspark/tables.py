@@ -8,6 +8,17 @@ POST_DATE = Column("post_date", "DATE", "UTC date of the post")
 RUN = Column("run", "STRING", "Run that staged the row")
 DOUBLES = Column("doubles", "INT", "Copies of this post that were dropped")
 FOREIGN_DOUBLES = Column("foreign_doubles", "INT", "Copies of this post at offsets nobody acknowledged to us")
+RAW = Column("raw", "STRING", "The line as it was read; base64:... when it is not UTF-8")
+PLACE = (
+    Column("shard_id", "STRING", "Shard of the record"),
+    Column(
+        "sequence_number", "STRING", "Sequence number of the record; the longer, then greater one is newer"
+    ),
+    Column("arrived_at", "TIMESTAMP", "When the record reached the stream, UTC"),
+)
+# a commit every few seconds: compacting and checkpointing in between would make batches wait
+OF_STREAM = (("delta.checkpointInterval", "100"),)
+USER_ID = "{{ user_id }}"
 SOURCE_TABLE = Column("source_table", "STRING", "Frame: pin, geo or user")
 REJECT = (
     SOURCE_TABLE,
@@ -15,7 +26,7 @@ REJECT = (
     Column("kind", "STRING", "own: a row with one of our ids; foreign: a line that is no row of ours"),
     Column("columns", "ARRAY<STRING>", "Fields that a reason is about"),
     Column("reasons", "ARRAY<STRING>", "Every reason of the row; personal values are masked"),
-    Column("raw", "STRING", "The line as it was read; base64:... when it is not UTF-8"),
+    RAW,
     Column("key", "STRING", "Object the line was read from"),
     Column("line", "INT", "Line of the object, from 0"),
     DOUBLES,
@@ -73,6 +84,8 @@ class Table:
     grain: str
     columns: tuple[Column, ...]
     cluster: str
+    properties: tuple[tuple[str, str], ...] = (("delta.autoOptimize.autoCompact", "true"),)
+    file: str = ""  # stem of its statement; by itself <schema>_<name>
 
     @property
     def names(self) -> list[str]:
@@ -122,7 +135,34 @@ STALE_TABLE = Table(
 )
 
 
+def speed(contract: Contract, user_id: str) -> Table:
+    """Describe the rows that a stream delivered; a post may be there more than once."""
+    return Table(
+        "silver",
+        f"{user_id}_{contract.table}_table",
+        f"Clean {contract.table} rows of the stream",
+        "one row per record; a post's newest row counts",
+        (*contract.columns, *PLACE),
+        "ind",
+        OF_STREAM,
+        f"speed_{contract.table}",
+    )
+
+
+def speed_quarantine(user_id: str) -> Table:
+    """Describe the records of the streams that were refused."""
+    kept = tuple(column for column in REJECT[: REJECT.index(RAW) + 1])
+    grain = "one row per record"
+    name, doc = f"{user_id}_quarantine", "Refused records of the streams"
+    return Table("silver", name, doc, grain, (*kept, *PLACE), "ind", OF_STREAM, "speed_quarantine")
+
+
+def speed_tables(user_id: str = USER_ID) -> list[Table]:
+    """List the tables of the speed layer."""
+    return [*(speed(load_contract(table), user_id) for table in TABLES), speed_quarantine(user_id)]
+
+
 def all_tables() -> list[Table]:
-    """List every table, in the order they are created."""
+    """List every table of the batch layer, in the order they are created."""
     made = [kind(load_contract(table)) for kind in (stage, rejects, silver) for table in TABLES]
     return [*made, QUARANTINE, LEDGER_TABLE, QUALITY_TABLE, STALE_TABLE]

@@ -1,0 +1,110 @@
+"""Run the streams: one query each, watched, with a line for each micro-batch."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pinspark.checkpoints import current_checkpoint
+from pinspark.contracts import load_contract
+from pinspark.kinesis_shards import StreamLostError
+from pinspark.stream import Feed, clean_records, open_stream, write_batches
+
+LOOK_SECONDS = 0.5
+# an error of the source comes back as the text of a Python traceback
+_LOST = re.compile(r"StreamLostError: (Stream .*)")
+
+
+class IngestError(RuntimeError):
+    """A stream that could not be read to its end."""
+
+
+@dataclass
+class Progress:
+    """What one query has done so far."""
+
+    feed: Feed
+    query: StreamingQuery
+    batches: int = 0
+    records: int = 0
+    last: int = field(default=-1)
+
+    def look(self) -> None:
+        """Print the micro-batches that have ended since the last look."""
+        for batch in self.query.recentProgress:
+            if batch.batchId > self.last and batch.numInputRows is not None:
+                self.last = batch.batchId
+                self._count(batch)
+
+    def _count(self, batch: Any) -> None:
+        records = int(batch.numInputRows)
+        if records:
+            self.batches, self.records = self.batches + 1, self.records + records
+            took = f"{batch.batchDuration / 1000:.1f} s"
+            said = f"batch {batch.batchId}, {records} records in {took}, {self.records} so far"
+            print(f"{self.feed.table}: {said}", flush=True)
+
+
+def ingest(
+    spark: SparkSession,
+    feeds: list[Feed],
+    options: dict[str, str],
+    seconds: float | None = None,
+    rebuild: bool = False,
+) -> dict[str, dict[str, int]]:
+    """Read every stream up to now, or for so many seconds; count batches and records by table.
+
+    Raises CheckpointLostError, StreamLostError or IngestError; the other streams are stopped then.
+    """
+    checkpoints = {feed.table: current_checkpoint(spark, feed, rebuild) for feed in feeds}
+    queries: list[Progress] = []
+    try:
+        for feed in feeds:
+            query = _start(spark, feed, options, checkpoints[feed.table], seconds)
+            queries.append(Progress(feed, query))
+        _watch(queries, seconds)
+    finally:
+        for progress in queries:
+            progress.query.stop()
+    return {p.feed.table: {"batches": p.batches, "records": p.records} for p in queries}
+
+
+def _start(
+    spark: SparkSession, feed: Feed, options: dict[str, str], checkpoint: str, seconds: float | None
+) -> StreamingQuery:
+    contract = load_contract(feed.table)
+    found = open_stream(spark, feed, options).transform(clean_records, contract)
+    writer = found.writeStream.foreachBatch(write_batches(feed, contract, checkpoint))
+    trigger = {"availableNow": True} if seconds is None else {"processingTime": "0 seconds"}
+    return writer.option("checkpointLocation", checkpoint).trigger(**trigger).start()
+
+
+def _watch(queries: list[Progress], seconds: float | None) -> None:
+    """Look at the queries until all have ended, or the time is over."""
+    ends = time.monotonic() + (seconds or 0)
+    while any(progress.query.isActive for progress in queries):
+        for progress in queries:
+            progress.look()
+            _check(progress)
+        if seconds is not None and time.monotonic() > ends:
+            break
+        time.sleep(LOOK_SECONDS)
+    for progress in queries:
+        progress.look()
+        _check(progress)
+
+
+def _check(progress: Progress) -> None:
+    error = progress.query.exception()
+    if error is None:
+        return
+    said = str(error)
+    if found := _LOST.search(said):
+        raise StreamLostError(found[1])
+    raise IngestError(
+        f"{progress.feed.stream} could not be read into {progress.feed.rows}: {said[:2000]} Repair: remove "
+        "what it names, then clear `ingest`, which goes on where it stood."
+    ) from error

@@ -1,0 +1,17 @@
+-- Clean user rows of the stream; made from include/contracts by `make contracts`.
+-- grain: one row per record; a post's newest row counts
+-- reads: nothing
+-- params: silver, user_id
+CREATE TABLE IF NOT EXISTS {{ silver }}.`{{ user_id }}_user_table` (
+    `ind` INT NOT NULL COMMENT 'Id of the post',
+    `user_name` STRING COMMENT 'First and last name',
+    `age` INT COMMENT 'Age of the user in years',
+    `date_joined` TIMESTAMP COMMENT 'When the account was opened, UTC',
+    `shard_id` STRING COMMENT 'Shard of the record',
+    `sequence_number` STRING COMMENT 'Sequence number of the record; the longer, then greater one is newer',
+    `arrived_at` TIMESTAMP COMMENT 'When the record reached the stream, UTC'
+)
+USING DELTA
+COMMENT 'Clean user rows of the stream'
+CLUSTER BY (ind)
+TBLPROPERTIES ('delta.checkpointInterval' = '100')
