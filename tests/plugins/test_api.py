@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.api.bodies.append(body)
-        self.api.headers.append({**self.headers, "path": self.path})
+        self.api.headers.append({**self.headers, "path": self.path, "method": self.command})
         self.api.connections.add(self.client_address)
         status, answer, headers = self.api.answer(body)
         content = json.dumps(answer).encode()
@@ -68,6 +68,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+
+    do_PUT = do_POST  # noqa: N815 - the server's name for it
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -172,14 +172,15 @@ class ApiWriter(BatchWriter[Place]):
         self.hook = hook
         self.topic = topic
 
-    def post(self, records: list[Record]) -> tuple[list[Place], list[Record]]:
-        """Post once; return where records were placed, and those to send again."""
-        placed, again = list[Place](), list[Record]()
+    def post(self, records: list[Record]) -> tuple[list[Place], list[Record], str]:
+        """Post once; return where records were placed, those to send again, and what one's answer was."""
+        placed, again, why = list[Place](), list[Record](), ""
         for record, answer in zip(records, self.hook.produce(self.topic, records), strict=True):
             if not answer.get("error_code") and answer.get("offset") is not None:
                 placed.append((record[0], answer["partition"], answer["offset"]))
             elif answer.get("error_code") in _RETRIABLE_RECORD:
                 again.append(record)
+                why = str(answer)
             else:
                 raise KafkaDeliveryError(
                     f"Row {record[0]} of {len(record[1])} bytes was refused by `{self.topic}`: {answer}.",
@@ -187,7 +188,7 @@ class ApiWriter(BatchWriter[Place]):
                     "to quarantine, or raise max.message.bytes of the topic and the proxy's "
                     "max.request.size; then clear this task.",
                 )
-        return placed, again
+        return placed, again, why
 
     def given_up(self, left: int, count: int, last: UnavailableError) -> PinflowError:
         """Return the error for records that the proxy did not acknowledge."""

@@ -58,8 +58,8 @@ class BatchWriter[P: tuple[int, Any, Any]](ABC):
         self.closed = Event()
 
     @abstractmethod
-    def post(self, records: list[Record]) -> tuple[list[P], list[Record]]:
-        """Send once; return the places of what was acknowledged and the records to send again.
+    def post(self, records: list[Record]) -> tuple[list[P], list[Record], str]:
+        """Send once; return the places of what was acknowledged, the records to send again, and why.
 
         Raises UnavailableError to have all of them sent again, and PinflowError to give up.
         """
@@ -122,8 +122,8 @@ class BatchWriter[P: tuple[int, Any, Any]](ABC):
         left, places, fruitless = records, list[P](), 0
         while left:
             try:
-                placed, again = self.post(left)
-                said = UnavailableError(f"{len(again)} records were not acknowledged")
+                placed, again, why = self.post(left)
+                said = UnavailableError(why)
             except UnavailableError as error:
                 placed, again, said = [], left, error
             except ApiError as error:

@@ -1,6 +1,7 @@
 """Kinesis reached directly: streams, and records put into them."""
 
 import time
+from threading import Lock
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -18,6 +19,14 @@ _ABSENT = "ResourceNotFoundException"
 _THERE = "ResourceInUseException"
 
 
+def _silent(error: Exception) -> bool:
+    """Tell whether nothing answered, so that it may answer later."""
+    from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.exceptions import HTTPClientError
+
+    return isinstance(error, (HTTPClientError, NoConnection))
+
+
 def _sleep(seconds: float) -> None:
     time.sleep(seconds)
 
@@ -31,17 +40,18 @@ class KinesisHook(AwsBaseHook):
     def __init__(self, aws_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(aws_conn_id=aws_conn_id, **{**kwargs, "client_type": "kinesis"})
         self._putting: Any = None
+        self._making = Lock()  # two posters begin at once
 
     def where(self) -> str:
         """Name the service for messages."""
-        return f"Kinesis {self.conn.meta.endpoint_url}"
+        return f"Kinesis {self.putting().meta.endpoint_url}"
 
     def put_records(self, stream: str, records: list[Record]) -> list[dict[str, Any]]:
         """Put records once, partition key = id; return Kinesis' answer for each, in order.
 
         Raises UnavailableError, StreamError.
         """
-        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         entries = [{"Data": value, "PartitionKey": str(ind)} for ind, value in records]
         try:
@@ -49,24 +59,25 @@ class KinesisHook(AwsBaseHook):
         except ClientError as error:
             said, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             raise refusal(self.where(), stream, said["Code"], said["Message"], status) from error
-        except HTTPClientError as error:
-            raise UnavailableError(f"no answer: {error}") from error
         except BotoCoreError as error:
+            if _silent(error):
+                raise UnavailableError(f"no answer: {error}") from error
             raise self._out_of_reach(stream, error) from error
         return answers_of(answer, len(records))
 
     def putting(self) -> Any:
         """Return a client that tries once: what puts records sends them again itself."""
-        if self._putting is None:
-            from botocore.config import Config
+        from botocore.config import Config
 
-            once = Config(
-                retries={"total_max_attempts": 1},
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
-                max_pool_connections=2 * POSTERS,
-            )
-            self._putting = self.get_client_type(config=self.config.merge(once))
+        with self._making:
+            if self._putting is None:
+                once = Config(
+                    retries={"total_max_attempts": 1},
+                    connect_timeout=_CONNECT_SECONDS,
+                    read_timeout=_READ_SECONDS,
+                    max_pool_connections=2 * POSTERS,
+                )
+                self._putting = self.get_client_type(config=self.config.merge(once))
         return self._putting
 
     def status(self, stream: str) -> str | None:
@@ -124,9 +135,9 @@ class KinesisHook(AwsBaseHook):
 
     def _out_of_reach(self, stream: str, error: Exception) -> PinflowError:
         """Return the error for a call that failed: one that may pass, or one of credentials and grants."""
-        from botocore.exceptions import ClientError, HTTPClientError
+        from botocore.exceptions import ClientError
 
-        passing = isinstance(error, HTTPClientError)
+        passing = _silent(error)
         if isinstance(error, ClientError):
             known = error.response["Error"]
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]

@@ -94,15 +94,16 @@ class StreamWriter(BatchWriter[StreamPlace]):
             )
         super().send(ind, value)
 
-    def post(self, records: list[Record]) -> tuple[list[StreamPlace], list[Record]]:
-        """Put once; return where records were placed, and those a shard or the service could not take."""
-        placed, again = list[StreamPlace](), list[Record]()
+    def post(self, records: list[Record]) -> tuple[list[StreamPlace], list[Record], str]:
+        """Put once; return where records were placed, those that were not, and what one's answer was."""
+        placed, again, why = list[StreamPlace](), list[Record](), ""
         for record, answer in zip(records, self.hook.put_records(self.stream, records), strict=True):
             if answer.get("SequenceNumber") and not answer.get("ErrorCode"):
                 placed.append((record[0], answer["ShardId"], answer["SequenceNumber"]))
             else:
                 again.append(record)
-        return placed, again
+                why = str(answer)
+        return placed, again, why
 
     def given_up(self, left: int, count: int, last: UnavailableError) -> PinflowError:
         """Return the error for records that no shard acknowledged."""
