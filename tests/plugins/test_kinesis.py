@@ -53,7 +53,8 @@ class Arrived:
 
 
 @contextmanager
-def connected(service: Kinesis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kinesis]:
+def connected(service: Kinesis, monkeypatch: pytest.MonkeyPatch, lake: bool = False) -> Iterator[Kinesis]:
+    """Make the connection to the endpoint; with `lake` also to the lake, which is moto's."""
     conn = {
         "conn_type": "aws",
         "login": "local",
@@ -61,7 +62,7 @@ def connected(service: Kinesis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kin
         "extra": {
             "region_name": "us-east-1",
             # the lake's, which the streams must not take
-            "endpoint_url": "http://127.0.0.1:1",
+            **({} if lake else {"endpoint_url": "http://127.0.0.1:1"}),
             "service_config": {"kinesis": {"endpoint_url": service.url}},
         },
     }
