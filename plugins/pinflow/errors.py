@@ -109,6 +109,24 @@ class KafkaDeliveryError(PinflowError):
     anchor = "kafka-delivery"
 
 
+class StreamError(PinflowError, AirflowFailException):
+    """A stream is missing, unusable or refuses us; a retry cannot help."""
+
+    anchor = "stream"
+
+
+class StreamDeliveryError(PinflowError):
+    """Some records were not acknowledged by a stream, or Kinesis does not answer."""
+
+    anchor = "stream-delivery"
+
+
+class LiveError(PinflowError, AirflowFailException):
+    """The params of a live run are not as they must be; a retry cannot help."""
+
+    anchor = "live"
+
+
 class ManifestError(PinflowError, AirflowFailException):
     """A manifest is absent or malformed."""
 

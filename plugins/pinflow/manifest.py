@@ -13,6 +13,7 @@ _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
 
 
 Place = tuple[int, int, int]  # an acknowledged record: id, partition, offset
+StreamPlace = tuple[int, str, str]  # the same of a stream: id, shard, sequence number
 
 
 @dataclass
@@ -58,6 +59,46 @@ class Manifest:
             ) from None
 
 
+@dataclass
+class ShardSpan:
+    """First and last acknowledged sequence number of one shard, and how many were."""
+
+    first: str
+    last: str
+    count: int
+
+
+@dataclass(frozen=True)
+class StreamManifest:
+    """What one producer sent to a stream; an id of a live run may have been sent several times."""
+
+    table: str
+    stream: str
+    window_start: str
+    window_end: str
+    run: str
+    selected: int
+    count: int
+    posts: str
+    ids: str
+    shards: dict[str, ShardSpan] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest as XCom and job parameters carry it."""
+        return asdict(self)
+
+
+def shard_spans(places: Iterable[StreamPlace]) -> dict[str, ShardSpan]:
+    """Return first and last sequence number and the count, per shard."""
+    found: dict[str, list[int]] = {}
+    for _, shard, sequence in places:
+        found.setdefault(shard, []).append(int(sequence))
+    return {
+        shard: ShardSpan(str(min(numbers)), str(max(numbers)), len(numbers))
+        for shard, numbers in sorted(found.items())
+    }
+
+
 def spans(places: Iterable[Place]) -> dict[str, Span]:
     """Return first and last offset and the last id, per partition."""
     found: dict[str, Span] = {}
@@ -78,6 +119,15 @@ def pack_ids(places: Iterable[Place], posts: Mapping[int, str]) -> bytes:
     return _pack(
         f'{{"ind":{ind},"post_ts":"{posts[ind]}","partition":{partition},"offset":{offset}}}'
         for ind, partition, offset in in_order
+    )
+
+
+def pack_stream_ids(places: Iterable[StreamPlace], posts: Mapping[int, str]) -> bytes:
+    """Write an id file: ind, post_ts, shard and sequence number, ordered by place."""
+    in_order = sorted(places, key=lambda place: (place[1], int(place[2])))
+    return _pack(
+        f'{{"ind":{ind},"post_ts":"{posts[ind]}","shard":"{shard}","sequence":"{sequence}"}}'
+        for ind, shard, sequence in in_order
     )
 
 

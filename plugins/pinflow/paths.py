@@ -1,4 +1,4 @@
-"""Names of topics, keys and folders: where each thing lies, and nothing that reads or writes."""
+"""Names of topics, streams, keys and folders: where each thing lies, and nothing that reads or writes."""
 
 import hashlib
 import os
@@ -63,6 +63,11 @@ def run_hash_of(context: Mapping[str, Any]) -> str:
 def topic(user_id: str, table: str) -> str:
     """Kafka topic of one table."""
     return f"{user_id}.{table}"
+
+
+def stream(user_id: str, table: str) -> str:
+    """Kinesis stream of one table."""
+    return f"streaming-{user_id}-{table}"
 
 
 def partition_prefix(topic_name: str, partition: int) -> str:

@@ -115,6 +115,9 @@ class Settings(_Model):
     poll_seconds: int = Field(default=5, ge=1)
     topic_partitions: int = Field(default=3, ge=1)
     topic_replication: int = Field(default=-1, ge=-1)
+    stream_shards: int = Field(default=2, ge=1)
+    # whether the serving view shows the speed layer's rows
+    serving: Literal["batch", "lambda"] = "batch"
 
     @model_validator(mode="after")
     def _code_can_be_reached(self) -> Self:

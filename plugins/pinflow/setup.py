@@ -97,6 +97,22 @@ def create_topics() -> list[str]:
     return made
 
 
+def streams(settings: Settings) -> list[str]:
+    """Return the streams of the speed layer."""
+    return [paths.stream(settings.user_id, table) for table in TABLES]
+
+
+def create_streams() -> list[str]:
+    """Make the streams that are absent and wait until all can be used; return those made."""
+    from pinflow.hooks.kinesis import KinesisHook
+
+    settings, hook = load_settings(), KinesisHook()
+    made = hook.create_streams(streams(settings), settings.stream_shards)
+    had = sorted(set(streams(settings)) - set(made))
+    log.info("%s: made %s, had %s", hook.where(), made or "nothing", had)
+    return made
+
+
 def check_sink() -> str:
     """Send a probe by the transport in use and compare what the sink lands, byte by byte; return its URI."""
     from pinflow.hooks.lake import LakeHook

@@ -1,10 +1,13 @@
-"""How rows reach the log: through the API, or straight to the brokers."""
+"""How rows reach the log and the streams: through the API, or straight."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pinflow.manifest import Place
+from pinflow.manifest import Place, StreamPlace
 from pinflow.settings import Settings
+
+if TYPE_CHECKING:
+    from pinflow.hooks.stream_writer import StreamWriter
 
 Acknowledged = Callable[[Place], object]
 
@@ -34,3 +37,18 @@ def open_writer(settings: Settings, topic: str, acknowledged: Acknowledged) -> W
     producer = kafka.producer()
     kafka.partitions(topic, producer)
     return AcknowledgedWriter(producer, topic, acknowledged)
+
+
+def open_stream_writer(
+    settings: Settings, stream: str, acknowledged: Callable[[StreamPlace], object]
+) -> "StreamWriter":
+    """Return a writer to a stream by the setting `transport`."""
+    from pinflow.hooks.stream_writer import StreamWriter
+
+    if settings.transport == "api":
+        from pinflow.hooks.api import ApiHook
+
+        return StreamWriter(ApiHook(), stream, acknowledged)
+    from pinflow.hooks.kinesis import KinesisHook
+
+    return StreamWriter(KinesisHook(), stream, acknowledged)

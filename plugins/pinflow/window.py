@@ -4,13 +4,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pinflow.errors import WindowError
 
 log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+Span = Literal["day", "hour"]
+_EXAMPLES: dict[Span, str] = {"day": "2022-10-15", "hour": "2022-10-15T13:00"}
 PARAM_RUN_TYPES = frozenset({"manual", "operator_triggered"})
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -27,6 +30,17 @@ class Window:
         """Return the UTC day that contains a moment."""
         start = datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
         return cls(start, start + DAY)
+
+    @classmethod
+    def hour(cls, moment: datetime) -> Self:
+        """Return the UTC hour that contains a moment."""
+        start = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        return cls(start, start + HOUR)
+
+    @classmethod
+    def around(cls, moment: datetime, span: Span) -> Self:
+        """Return the UTC day or hour that contains a moment."""
+        return cls.day(moment) if span == "day" else cls.hour(moment)
 
     @classmethod
     def parse(cls, start_text: str, end_text: str) -> Self:
@@ -63,7 +77,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _param_day(name: str, value: object) -> datetime:
+def _param_start(name: str, value: object, span: Span) -> datetime:
+    example = _EXAMPLES[span]
     text = str(value).strip()
     try:
         if len(text) == 10:
@@ -71,19 +86,19 @@ def _param_day(name: str, value: object) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise WindowError(
-            f"params.{name} is {value!r}, which is no date.", "give a UTC date such as 2022-10-15."
+            f"params.{name} is {value!r}, which is no date.", f"give a UTC {span} such as {example}."
         ) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    if moment.time() != time():
+    if moment != Window.around(moment, span).start:
         raise WindowError(
-            f"params.{name} is {value!r}, which is not the start of a UTC day.",
-            "a window is made of whole UTC days: give a date such as 2022-10-15.",
+            f"params.{name} is {value!r}, which is not the start of a UTC {span}.",
+            f"a window is made of whole UTC {span}s: give one such as {example}.",
         )
     return moment
 
 
-def window_from_params(params: Mapping[str, Any]) -> Window | None:
-    """Read window_start and window_end (end excluded); None when both are null."""
+def window_from_params(params: Mapping[str, Any], span: Span = "day") -> Window | None:
+    """Read window_start and window_end (end excluded), whole days or hours; None when both are null."""
     first, last = params.get("window_start"), params.get("window_end")
     if first in (None, "") and last in (None, ""):
         return None
@@ -92,13 +107,18 @@ def window_from_params(params: Mapping[str, Any]) -> Window | None:
         raise WindowError(
             f"params.{missing} is not given.", "give both window_start and window_end, or neither."
         )
-    window = Window(_param_day("window_start", first), _param_day("window_end", last))
+    window = Window(_param_start("window_start", first, span), _param_start("window_end", last, span))
     if window.end <= window.start:
         raise WindowError(
             f"The window {window} ends before it starts (window_end itself is excluded).",
-            f"give a window_end of at least {window.start + DAY:%Y-%m-%d}.",
+            f"give a window_end of at least {_least_end(window, span)}.",
         )
     return window
+
+
+def _least_end(window: Window, span: Span) -> str:
+    end = Window.around(window.start, span).end
+    return f"{end:%Y-%m-%d}" if span == "day" else f"{end:%Y-%m-%dT%H:%M}"
 
 
 def resolve(
@@ -106,29 +126,31 @@ def resolve(
     logical_date: datetime | None,
     run_after: datetime,
     params: Mapping[str, Any],
+    span: Span = "day",
 ) -> tuple[Window, str]:
-    """Return a run's window and the reason for it.
+    """Return a run's window, a day or an hour, and the reason for it.
 
     Schedule, backfill, manual run and `dag.test` of one logical date give the same window;
     data_interval_* is never read, since it differs between run types.
     """
     by_hand = run_type in PARAM_RUN_TYPES
-    if by_hand and (given := window_from_params(params)):
+    if by_hand and (given := window_from_params(params, span)):
         return given, "params of this run"
     ignored = (
         ""
         if by_hand or not any(params.get(k) for k in ("window_start", "window_end"))
         else (f" (params.window_start/window_end are ignored in a run of type {run_type})")
     )
+    before = Window.around(run_after - (DAY if span == "day" else HOUR), span)
     if logical_date is None:
-        return Window.day(run_after - DAY), f"the day before run_after, for want of a logical date{ignored}"
-    window = Window.day(logical_date)
+        return before, f"the {span} before run_after, for want of a logical date{ignored}"
+    window = Window.around(logical_date, span)
     if by_hand and window.end > run_after:
-        return Window.day(run_after - DAY), f"the day before: {window} was not over when the run was made"
-    return window, f"the day of the logical date{ignored}"
+        return before, f"the {span} before: {window} was not over when the run was made"
+    return window, f"the {span} of the logical date{ignored}"
 
 
-def window_of(context: Mapping[str, Any]) -> Window:
+def window_of(context: Mapping[str, Any], span: Span = "day") -> Window:
     """Return the window of a task's run and log it with its reason."""
     run = context["dag_run"]
     window, reason = resolve(
@@ -136,6 +158,7 @@ def window_of(context: Mapping[str, Any]) -> Window:
         run.logical_date,
         run.run_after,
         context.get("params") or {},
+        span,
     )
     log.info("Window %s: %s", window, reason)
     return window

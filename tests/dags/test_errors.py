@@ -19,7 +19,10 @@ CLASSES = sorted(
 # what else pinflow raises, and who turns it into an error of its own
 INSIDE = {
     "settings.py": {"ValueError"},  # pydantic's validators; parse_settings names the repair
-    "api.py": {"UnavailableError"},  # caught where it is sent again
+    # caught by BatchWriter, which sends again
+    "api.py": {"UnavailableError"},
+    "kinesis.py": {"UnavailableError"},
+    "stream_writer.py": {"UnavailableError"},
     "claim_answers.py": {"AirflowSkipException"},  # no error: another run does it
     "erase_user.py": {"AirflowSkipException"},  # no error: nobody is to be erased
     "wire.py": {"TypeError"},  # what a JSON encoder must raise

@@ -221,6 +221,7 @@ def test_setup_checks_before_it_makes(dag_bag: Any) -> None:
     found = {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
     assert found["create_tables"] == {"check_source", "check_lake", "check_databricks"}
     assert found["check_sink"] == {"check_lake", "create_topics"}
+    assert found["create_streams"] == set()
 
 
 @pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.stem)

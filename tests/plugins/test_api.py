@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pinflow.errors import ApiError, KafkaDeliveryError, KafkaTopicError
-from pinflow.hooks import api
+from pinflow.hooks import api, batches
 from pinflow.hooks.api import ApiHook, ApiWriter
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.api.bodies.append(body)
-        self.api.headers.append({**self.headers, "path": self.path})
+        self.api.headers.append({**self.headers, "path": self.path, "method": self.command})
         self.api.connections.add(self.client_address)
         status, answer, headers = self.api.answer(body)
         content = json.dumps(answer).encode()
@@ -68,6 +68,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+
+    do_PUT = do_POST  # noqa: N815 - the server's name for it
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -86,7 +88,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses the writer would have made."""
     seen: list[float] = []
-    monkeypatch.setattr(api, "_sleep", lambda _, seconds: seen.append(seconds))
+    monkeypatch.setattr(batches, "_sleep", lambda _, seconds: seen.append(seconds))
     return seen
 
 
@@ -103,7 +105,7 @@ def test_rows_go_in_batches_over_one_connection_with_the_key_and_their_bytes(ser
     seen = write(list(range(1_200)))
     assert [ind for ind, _, _ in seen] == list(range(1_200))
     assert sorted(len(keys) for keys in server.sent()) == [200, 500, 500]
-    assert len(server.connections) <= api.POSTERS
+    assert len(server.connections) <= batches.POSTERS
     server.bodies.sort()
     assert server.bodies[0].startswith(b'{"records":[{"key":0,"value":{"ind":1,"n":1.10}},')
     assert server.headers[0]["x-api-key"] == KEY
@@ -173,7 +175,7 @@ def test_a_closed_writer_stops_trying(server: Api) -> None:
     server.script = [(503, {}, {"Retry-After": "300"})] * 9
     writer = ApiWriter(ApiHook(), "u.pin", print)
     writer.send(1, b"{}")
-    writer._post_batch()
+    writer.flush()
     while not server.bodies:
         time.sleep(0.01)
     writer.close()
@@ -218,10 +220,11 @@ def test_what_is_busy_or_down_is_tried_again_after_the_pause_it_asks_for(
 
 
 def test_tries_are_bounded_and_the_next_try_of_the_task_starts_over(server: Api, pauses: list[float]) -> None:
-    server.script = [lambda body: server.acknowledge(body, {1: 2})] * api._TRIES
+    fruitful = 1
+    server.script = [lambda body: server.acknowledge(body, {1: 2})] * (fruitful + batches.TRIES)
     with pytest.raises(KafkaDeliveryError, match=r"1 of 2 records for `u\.pin`.*in 6 tries.*Repair: "):
         write([1, 2])
-    assert len(server.bodies) == api._TRIES
+    assert len(server.bodies) == fruitful + batches.TRIES
     assert pauses == sorted(pauses)
 
 
@@ -274,4 +277,4 @@ def test_an_api_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, paus
     monkeypatch.setenv("AIRFLOW_CONN_PINTEREST_API", json.dumps(conn))
     with pytest.raises(KafkaDeliveryError, match=r"http://127\.0\.0\.1:1/dev.*no answer"):
         write([1])
-    assert len(pauses) == api._TRIES - 1
+    assert len(pauses) == batches.TRIES - 1

@@ -12,6 +12,7 @@ from pinflow.window import Window, resolve, window_from_params
 from tests.zones import STRANGE_DAYS, ZONES, host_zone
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 # a scheduled run is made when its day has ended, the others whenever somebody wants them
 RUN_TYPES = ("scheduled", "backfill", "manual", "operator_triggered", "asset_triggered")
 DAYS = st.dates(date(2010, 1, 1), date(2035, 12, 31))
@@ -43,6 +44,21 @@ def test_a_run_without_a_date_takes_the_utc_day_before_in_every_zone(zone: str, 
         for moment in (start, start + timedelta(hours=11), start + DAY - timedelta(microseconds=1)):
             window, _ = resolve("manual", None, moment.astimezone(), {})
             assert (window.start, window.end) == (start - DAY, start)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("day", STRANGE_DAYS)
+def test_an_hour_is_a_utc_hour_in_every_zone(zone: str, day: str) -> None:
+    with host_zone(zone):
+        for number in range(24):
+            start = midnight(day) + number * HOUR
+            end = start + HOUR
+            moment = start + timedelta(minutes=31)
+            for written in (moment, moment.astimezone(ZoneInfo(zone)), moment.astimezone()):
+                window, _ = resolve("backfill", written, end, {}, "hour")
+                assert (window.start, window.end) == (start, end)
+            params = {"window_start": f"{start:%Y-%m-%dT%H:%M}", "window_end": f"{end:%Y-%m-%dT%H:%M}"}
+            assert window_from_params(params, "hour") == Window(start, end)
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -1,29 +1,23 @@
-"""Kafka reached through API Gateway and a REST proxy (v2), in batches whose records are answered singly."""
+"""Kafka and Kinesis reached through API Gateway, in batches whose records are answered singly."""
 
 import json
-import random
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
-from tenacity import (
-    RetryCallState,
-    RetryError,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_when_event_set,
-)
 
-from pinflow.errors import ApiError, KafkaDeliveryError, KafkaTopicError
+from pinflow.errors import ApiError, KafkaDeliveryError, KafkaTopicError, PinflowError
+from pinflow.hooks.batches import POSTERS, TRIES, BatchWriter, Record, UnavailableError
 from pinflow.hooks.connection import DefinedConnection
+from pinflow.hooks.stream_writer import answers_of, refusal
 from pinflow.manifest import Place
 
 if TYPE_CHECKING:
     from requests import Response
+
+__all__ = [
+    "BYTES_PER_BATCH", "POSTERS", "RECORDS_PER_BATCH", "ApiHook", "ApiWriter", "Record", "UnavailableError",
+]  # fmt: skip
 
 CONNECTION = "pinterest_api"
 CONTENT_TYPE = "application/vnd.kafka.json.v2+json"
@@ -32,25 +26,12 @@ RECORDS_PER_BATCH = 500
 BYTES_PER_BATCH = 4_000_000
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 35
-_TRIES = 6
-_LONGEST_PAUSE = 300.0
 # today's proxies put 50003 there, whatever their documentation says; None: written, its place unknown
 _RETRIABLE_RECORD = (2, 50003, None)
 _NO_TOPIC = 40401
-_TOO_LARGE = 413
 _BUSY = 429
 
-POSTERS = 2
-
-Record = tuple[int, bytes]  # id and value
-
-
-class UnavailableError(Exception):
-    """The API is busy, down or silent for now; `pause` is what it asked for, in seconds."""
-
-    def __init__(self, what: str, pause: float = 0.0) -> None:
-        super().__init__(what)
-        self.pause = pause
+_TEXT = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class ApiHook(DefinedConnection, BaseHook):
@@ -66,18 +47,54 @@ class ApiHook(DefinedConnection, BaseHook):
         self.session = Session()
         self.session.headers.update({"x-api-key": conn.password or "", "Content-Type": CONTENT_TYPE})
 
+    def where(self) -> str:
+        """Name the API for messages."""
+        return self.url
+
     def produce(self, topic: str, records: list[Record]) -> list[dict[str, Any]]:
-        """Post records once; return an offset or an error for each, in order.
+        """Post records to a topic once; return an offset or an error for each, in order.
 
         Raises UnavailableError, KafkaTopicError, ApiError.
         """
+        body = b",".join(b'{"key":%d,"value":%s}' % record for record in records)
+        response = self._call("POST", f"topics/{topic}", b'{"records":[' + body + b"]}", CONTENT_TYPE)
+        if not response.ok:
+            raise self._refused(response, topic, len(body))
+        offsets = _json(response).get("offsets")
+        if not isinstance(offsets, list) or len(offsets) != len(records):
+            raise UnavailableError(f"{len(records)} records sent, the answer is {response.text[:200]!r}")
+        return offsets
+
+    def put_records(self, stream: str, records: list[Record]) -> list[dict[str, Any]]:
+        """Put records into a stream once, partition key = id; return Kinesis' answer for each, in order.
+
+        Raises UnavailableError, StreamError, ApiError.
+        """
+        body = b",".join(
+            b'{"data":%s,"partition-key":"%d"}' % (_TEXT(value.decode()).encode(), ind)
+            for ind, value in records
+        )
+        response = self._call(
+            "PUT", f"streams/{stream}/records", b'{"records":[' + body + b"]}", "application/json"
+        )
+        answer = _json(response)
+        if response.ok:
+            return answers_of(answer, len(records))
+        # Kinesis' own refusal, handed on; 5xx with a type is Kinesis too and passes
+        if kind := str(answer.get("__type") or ""):
+            raise refusal(self.url, stream, kind, str(answer.get("message")), response.status_code)
+        raise self._refused(response, stream, len(body))
+
+    def _call(self, method: str, path: str, body: bytes, content_type: str) -> "Response":
+        """Send a request once; raises UnavailableError or ApiError when there is no answer at all."""
         import requests
 
-        body = b",".join(b'{"key":%d,"value":%s}' % record for record in records)
         try:
-            response = self.session.post(
-                f"{self.url}/topics/{topic}",
-                data=b'{"records":[' + body + b"]}",
+            return self.session.request(
+                method,
+                f"{self.url}/{path}",
+                data=body,
+                headers={"Content-Type": content_type},
                 timeout=(_CONNECT_SECONDS, _READ_SECONDS),
             )
         except (
@@ -92,14 +109,8 @@ class ApiHook(DefinedConnection, BaseHook):
                 f"correct host (invoke URL) and password (API key) of the connection `{self.api_conn_id}`.",
                 0,
             ) from error
-        if not response.ok:
-            raise self._refused(response, topic, len(body))
-        offsets = _json(response).get("offsets")
-        if not isinstance(offsets, list) or len(offsets) != len(records):
-            raise UnavailableError(f"{len(records)} records sent, the answer is {response.text[:200]!r}")
-        return offsets
 
-    def _refused(self, response: "Response", topic: str, size: int) -> Exception:
+    def _refused(self, response: "Response", target: str, size: int) -> Exception:
         """Return the error for an answer that is no 200."""
         status, answer = response.status_code, _json(response)
         said = f"{status} {answer.get('message') or response.text[:200]}"
@@ -107,7 +118,7 @@ class ApiHook(DefinedConnection, BaseHook):
             return UnavailableError(said, _retry_after(response))
         if answer.get("error_code") == _NO_TOPIC:
             return KafkaTopicError(
-                f"The REST proxy behind {self.url} has no usable topic `{topic}`: {said}.",
+                f"The REST proxy behind {self.url} has no usable topic `{target}`: {said}.",
                 "run the DAG pinterest_setup, which makes the topics, then clear this task.",
             )
         repairs = {
@@ -116,7 +127,7 @@ class ApiHook(DefinedConnection, BaseHook):
             413: "lower max_row_bytes in the Variable `pinflow`: API Gateway takes 10 MB.",
         }
         return ApiError(
-            f"{self.url} refused {size} bytes for `{topic}`: {said}.",
+            f"{self.url} refused {size} bytes for `{target}`: {said}.",
             repairs.get(status, "deploy the API as include/api/gateway.yaml describes it."),
             status,
         )
@@ -150,105 +161,26 @@ def _retry_after(response: "Response") -> float:
         return 0.0
 
 
-def pause(state: RetryCallState) -> float:
-    """Return how long to wait: what was asked for, and a time with jitter that doubles each try."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.pause if isinstance(error, UnavailableError) else 0.0
-    most = 0.5 * 2**state.attempt_number
-    return min(_LONGEST_PAUSE, asked) + random.uniform(most / 2, most)  # noqa: S311 - jitter
+class ApiWriter(BatchWriter[Place]):
+    """Writes to a topic through the API."""
 
-
-def _sleep(closed: Event, seconds: float) -> None:
-    closed.wait(seconds)
-
-
-class ApiWriter:
-    """Sends keyed values in batches and reports the place of each one acknowledged.
-
-    Batches are posted beside the caller, who reads on; acknowledgements are reported in its thread.
-    """
+    records_per_batch = RECORDS_PER_BATCH
+    bytes_per_batch = BYTES_PER_BATCH
 
     def __init__(self, hook: ApiHook, topic: str, acknowledged: Callable[[Place], object]) -> None:
+        super().__init__(acknowledged)
         self.hook = hook
         self.topic = topic
-        self.acknowledged = acknowledged
-        self.batch: list[Record] = []
-        self.size = 0
-        self.posters = ThreadPoolExecutor(POSTERS)
-        self.under_way: deque[Future[list[Place]]] = deque()
-        self.unsettled: set[int] = set()
-        self.closed = Event()
 
-    def send(self, ind: int, value: bytes) -> None:
-        """Add one record with key = ind; posts when a batch is full."""
-        if self.batch and (len(self.batch) >= RECORDS_PER_BATCH or self.size + len(value) > BYTES_PER_BATCH):
-            self._post_batch()
-        if ind in self.unsettled:  # the later row of a doubled id must come to stand behind the earlier one
-            self.finish()
-        self.unsettled.add(ind)
-        self.batch.append((ind, value))
-        self.size += len(value)
-
-    def finish(self) -> None:
-        """Post what is left and wait; raises KafkaDeliveryError, KafkaTopicError or ApiError."""
-        self._post_batch()
-        self._settle(0)
-
-    def close(self) -> None:
-        """Stop posting what is left, and do not wait for it."""
-        self.closed.set()
-        self.posters.shutdown(wait=False, cancel_futures=True)
-
-    def _post_batch(self) -> None:
-        records, self.batch, self.size = self.batch, [], 0
-        if records:
-            self.under_way.append(self.posters.submit(self._deliver, records))
-            self._settle(2 * POSTERS)
-
-    def _settle(self, most: int) -> None:
-        """Report finished batches until at most so many are under way."""
-        while len(self.under_way) > most:
-            for place in self.under_way.popleft().result():
-                self.unsettled.discard(place[0])
-                self.acknowledged(place)
-
-    def _deliver(self, records: list[Record]) -> list[Place]:
-        """Post until each record is acknowledged; what failed goes again alone, a bounded number of times."""
-        left, places = records, list[Place]()
-        retrying = Retrying(
-            retry=retry_if_exception_type(UnavailableError),
-            stop=stop_after_attempt(_TRIES) | stop_when_event_set(self.closed),
-            wait=pause,
-            sleep=lambda seconds: _sleep(self.closed, seconds),
-        )
-        try:
-            for attempt in retrying:
-                with attempt:
-                    left = self._post(left, places)
-                    if left:
-                        raise UnavailableError(f"{len(left)} records were not acknowledged")
-        except ApiError as error:
-            if error.status != _TOO_LARGE or len(left) == 1:
-                raise
-            half = len(left) // 2
-            return [*places, *self._deliver(left[:half]), *self._deliver(left[half:])]
-        except RetryError as error:
-            raise KafkaDeliveryError(
-                f"{len(left)} of {len(records)} records for `{self.topic}` were not acknowledged by "
-                f"{self.hook.url} in {_TRIES} tries: {error.last_attempt.exception()}.",
-                "check that API, REST proxy and brokers are up; the next try sends the window again and "
-                "doubles are dropped by id.",
-            ) from error
-        return places
-
-    def _post(self, records: list[Record], places: list[Place]) -> list[Record]:
-        """Post once, note where records were placed, return those to send again."""
-        again = []
+    def post(self, records: list[Record]) -> tuple[list[Place], list[Record], str]:
+        """Post once; return where records were placed, those to send again, and what one's answer was."""
+        placed, again, why = list[Place](), list[Record](), ""
         for record, answer in zip(records, self.hook.produce(self.topic, records), strict=True):
             if not answer.get("error_code") and answer.get("offset") is not None:
-                places.append((record[0], answer["partition"], answer["offset"]))
+                placed.append((record[0], answer["partition"], answer["offset"]))
             elif answer.get("error_code") in _RETRIABLE_RECORD:
                 again.append(record)
+                why = str(answer)
             else:
                 raise KafkaDeliveryError(
                     f"Row {record[0]} of {len(record[1])} bytes was refused by `{self.topic}`: {answer}.",
@@ -256,4 +188,13 @@ class ApiWriter:
                     "to quarantine, or raise max.message.bytes of the topic and the proxy's "
                     "max.request.size; then clear this task.",
                 )
-        return again
+        return placed, again, why
+
+    def given_up(self, left: int, count: int, last: UnavailableError) -> PinflowError:
+        """Return the error for records that the proxy did not acknowledge."""
+        return KafkaDeliveryError(
+            f"{left} of {count} records for `{self.topic}` were not acknowledged by {self.hook.url} in "
+            f"{TRIES} tries without progress: {last}.",
+            "check that API, REST proxy and brokers are up; the next try sends the window again and "
+            "doubles are dropped by id.",
+        )
