@@ -18,6 +18,7 @@ from devstack.gateway.app import create_app
 
 KEY = "a-key-of-twenty-signs"
 JSON_RECORDS = "application/vnd.kafka.json.v2+json"
+NOWHERE = {"kinesis": "http://127.0.0.1:1"}
 Document = dict[str, Any]
 Gateway = Callable[..., TestClient]
 
@@ -87,18 +88,28 @@ def operation(definition: Document) -> Document:
     return found
 
 
+def put_records(definition: Document) -> Document:
+    """The integration of PutRecords."""
+    put = definition["paths"]["/streams/{stream-name}/records"]["put"]
+    found: Document = put["x-amazon-apigateway-integration"]
+    return found
+
+
 @pytest.fixture(scope="package")
 def gateway(written: Document, upstream: str) -> Iterator[Gateway]:
     """Serve a definition, as it stands by default; unlimited unless `limited`."""
     with ExitStack() as open_clients:
 
         def serve(
-            given: Document | None = None, address: str = upstream, limited: bool = False
+            given: Document | None = None,
+            address: str = upstream,
+            limited: bool = False,
+            kinesis: str = NOWHERE["kinesis"],
         ) -> TestClient:
             changed = copy.deepcopy(given or written)
             if not limited:
                 changed["x-pinflow-stage"] |= {"throttlingRateLimit": 1e9, "throttlingBurstLimit": 10**9}
-            app = create_app(document.load(changed, {"restProxy": address}), KEY)
+            app = create_app(document.load(changed, {"restProxy": address}, {"kinesis": kinesis}), KEY)
             return open_clients.enter_context(TestClient(app, headers={"x-api-key": KEY}))
 
         yield serve
