@@ -88,7 +88,6 @@ def compile_action(
     return AwsAction(
         url=httpcore.URL(services[service] + "/"),
         headers=(
-            (b"host", httpcore.URL(services[service]).origin.host),
             (b"content-type", content_type.encode()),
             (b"x-amz-target", f"{prefix}.{action}".encode()),
         ),
@@ -133,7 +132,7 @@ def _templates(given: Any, variables: dict[str, str], where: str) -> dict[str, M
 def _statuses(given: Any, declared: set[str], where: str) -> tuple[tuple[re.Pattern[str], int], ...]:
     """Read which status of the service becomes which; API Gateway asks for the whole text to match."""
     found = []
-    responses = mapping(where, given, given or ())
+    responses = {str(name): part for name, part in mapping(where, given, given or ()).items()}
     if "default" not in responses:
         raise DefinitionError(where, "there is no default")
     for pattern in sorted(responses, key=lambda name: name == "default"):

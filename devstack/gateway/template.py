@@ -19,6 +19,7 @@ REFUSED = (
 )  # fmt: skip
 # methods of Java's strings and lists that airspeed runs as Java does
 METHODS = {"contains", "isEmpty", "length", "replaceAll", "size", "startsWith"}
+LOOP = {"count", "first", "hasNext", "index", "last"}
 INPUT = {"json", "path", "params"}
 ESCAPED = re.compile(r"\\[$#]")
 TRUTHS = re.compile(r"\(\s*(\$foreach\.(hasNext|first|last)|true|false)\s*\)")
@@ -100,6 +101,8 @@ class _Checker:
             calls = parts[2:]
         elif name not in self.names or parts[0].parameters is not None:
             raise self._error(element)
+        if name == "foreach" and [part.name in LOOP for part in calls] != [True]:
+            raise self._error(element)
         if any(part.parameters is not None and part.name not in METHODS for part in calls):
             raise self._error(element)
 
@@ -130,17 +133,20 @@ def _arguments(part: Any) -> list[Any]:
 
 def _parts(expression: Any) -> Iterator[Any]:
     """Walk along `$a.b(c).d[0]`: every name, called or not."""
-    while expression is not None:
-        if isinstance(expression, operators.VariableExpression):
-            yield expression.part
-        following = expression.subexpression
-        expression = following.expression if following is not None else None
+    yield expression.part
+    following = expression.subexpression
+    while following is not None and not isinstance(following.expression, operators.VariableExpression):
+        following = following.subexpression  # past an index
+    if following is not None:
+        yield from _parts(following.expression)
 
 
 def _differs(element: Any) -> bool:
-    """Tell of what airspeed reads in another way: nothing as a condition, nothing set in a loop, escapes."""
+    """Tell of what airspeed reads in another way: escapes, `[$i]`, and nothing as a condition or set in a loop."""
     if isinstance(element, operators.Text):
         return ESCAPED.search(element.my_text()) is not None
+    if isinstance(element, operators.ArrayIndex):
+        return isinstance(element.index, operators.FormalReference)
     if isinstance(element, operators.Condition):
         compared = any(isinstance(each, operators.BinaryOperator) for each in _elements(element))
         return not compared and TRUTHS.fullmatch(element.my_text().strip()) is None

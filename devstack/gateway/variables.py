@@ -13,7 +13,7 @@ import msgspec
 CONTEXT = {"httpMethod", "requestId", "resourcePath", "stage"}
 PATH = re.compile(r"\$((?:\.[A-Za-z_][A-Za-z0-9_-]*|\[\d{1,9}\])*)")
 STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
-SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+SPACE = re.compile(rb'("(?:[^"\\]++|\\.)*+")|[ \t\r\n]++')
 UNSAFE = re.compile(r"[\"'\\/\x00-\x1f\x80-\U0010ffff]")
 NAMED = {"\b": r"\b", "\n": r"\n", "\t": r"\t", "\f": r"\f", "\r": r"\r"}
 MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])

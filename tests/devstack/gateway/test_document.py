@@ -26,6 +26,24 @@ def test_the_definition_names_nothing_of_one_account(written: Document) -> None:
     assert "amazonaws" not in (REPO / "include" / "api" / "gateway.yaml").read_text()
 
 
+def test_every_operation_asks_for_the_key(written: Document) -> None:
+    operations = [operation for item in written["paths"].values() for operation in item.values()]
+    assert [operation["security"] for operation in operations] == [[{"apiKey": []}]] * 7
+
+
+def test_its_head_names_the_region_and_the_account_that_all_actions_hold(written: Document) -> None:
+    head = (REPO / "include" / "api" / "gateway.yaml").read_text().partition("openapi:")[0]
+    region, account = re.findall(r"s/([\w-]+)/", head)
+    parts = [
+        item["x-amazon-apigateway-integration"]
+        for path in written["paths"].values()
+        for item in path.values()
+    ]
+    actions = [part for part in parts if part["type"] == "aws"]
+    assert {part["uri"].split(":")[3] for part in actions} == {region}
+    assert {part["credentials"] for part in actions} == {f"arn:aws:iam::{account}:role/pinflow-gateway"}
+
+
 def test_its_stage_is_where_airflow_is_sent() -> None:
     settings = Settings(port_offset=3)
     api = next(entry for entry in connections(settings) if entry["connection_id"] == "pinterest_api")

@@ -33,7 +33,7 @@ HOSTILE = [
     '{"half": "\\ud800"}',
     "9" * 5000,
 ]
-slow = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+slow = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,19 @@ def test_any_row_arrives_as_it_was(
     wide = json.dumps({"Data": row, "PartitionKey": key}, ensure_ascii=plain, indent=1)
     answer = client.put(f"/dev/streams/{stream}/record", content=wide.encode())
     assert stored(kinesis, stream, {"Records": [answer.json()]}) == [(tight.encode(), key)]
+
+
+@slow
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
+    name=TEXT.filter(str.strip),
+    end=st.sampled_from(["", "/record", "/records"]),
+    body=st.binary(max_size=50) | VALUES.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries({}, optional={"records": VALUES, "Data": VALUES, "PartitionKey": VALUES, "ShardCount": VALUES}).map(lambda value: json.dumps(value).encode()),
+)  # fmt: skip
+def test_no_request_is_a_5xx(client: TestClient, method: str, name: str, end: str, body: bytes) -> None:
+    url = f"/dev/streams/{quote(name, safe='')}{end}"
+    assert client.request(method, url, content=body).status_code < 500
 
 
 def test_a_record_that_failed_says_so_in_a_200(client: TestClient, kinesis: Kinesis) -> None:

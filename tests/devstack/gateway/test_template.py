@@ -38,6 +38,8 @@ def evaluate(template: str, body: bytes = b"", **parameters: str) -> str:
         ("$input.path('$.a').items", b'{"a":{"b":1}}', ""),
         ("$input.path('$.a').items", b'{"a":{"items":1}}', "1"),
         ("$input.path('$.a').size()", b'{"a":[1,2]}', "2"),
+        ("$input.path('$.a')[1].b", b'{"a":[1,{"b":2}]}', "2"),
+        ("$input.path('$.a')['b'][0]", b'{"a":{"b":[3]}}', "3"),
         ("$input.body", b" {}", " {}"),
         ("$input.params('p') $input.params('q')", b"", "a%20b "),
         ("$util.base64Decode($util.base64Encode('é'))", b"", "é"),
@@ -92,6 +94,10 @@ def test_what_a_template_says(template: str, body: bytes, text: str) -> None:
         "#if($input.body not $input.body)#end",
         "#foreach($a in [1])#set($b = $a)#end",
         "#return('a')",
+        "$foreach",
+        "#foreach($a in [1])$foreach.parent.index#end",
+        "#set($i = 0)$input.path('$.a')[$i]",
+        "$input.path('$.a')[0].keySet()",
         r"\$context.stage",
     ],
 )
@@ -121,6 +127,11 @@ def test_a_body_that_is_no_json_is_told_apart(body: bytes) -> None:
     for template in ("$input.json('$.a')", "$input.path('$.a')"):
         with pytest.raises(BodyError):
             evaluate(template, body)
+
+
+def test_a_long_text_is_read_at_once() -> None:
+    text = '"' + r"\\ " * 3_000_000 + '"'
+    assert evaluate("$input.json('$.a')", b'{"a": %s }' % text.encode()) == text
 
 
 def test_a_text_that_the_engine_knows_is_printed_as_any_other() -> None:
