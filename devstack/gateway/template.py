@@ -142,7 +142,7 @@ def _parts(expression: Any) -> Iterator[Any]:
 
 
 def _differs(element: Any) -> bool:
-    """Tell of what airspeed reads in another way: escapes, `[$i]`, and nothing as a condition or set in a loop."""
+    """Tell of what airspeed reads otherwise: escapes, `[$i]`, and nothing as a condition or set in a loop."""
     if isinstance(element, operators.Text):
         return ESCAPED.search(element.my_text()) is not None
     if isinstance(element, operators.ArrayIndex):
