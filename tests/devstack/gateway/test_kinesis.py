@@ -1,18 +1,16 @@
 """The streams' routes through the gateway to the real endpoint: byte for byte, and every refusal."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.devstack.gateway.conftest import Document, Gateway, put_records
-from tests.devstack.kinesis.conftest import Clock, Kinesis, serving
+from tests.devstack.gateway.conftest import Document, Gateway, put, stored
+from tests.devstack.kinesis.conftest import Kinesis
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).filter(str.strip)
@@ -36,76 +34,46 @@ HOSTILE = [
 slow = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(scope="module")
-def kinesis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinesis]:
-    """The endpoint under a clock that goes on too fast for its limits."""
-    with serving(tmp_path_factory.mktemp("kinesis"), Clock(step=1000)) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def client(gateway: Gateway, kinesis: Kinesis) -> TestClient:
-    return gateway(kinesis=kinesis.url)
-
-
-@pytest.fixture(scope="module")
-def stream(kinesis: Kinesis) -> str:
-    return kinesis.stream()
-
-
-def put(client: TestClient, stream: str, *pairs: tuple[str, str]) -> httpx.Response:
-    records = [{"data": data, "partition-key": key} for data, key in pairs]
-    return client.put(f"/dev/streams/{stream}/records", json={"records": records})
-
-
-def stored(kinesis: Kinesis, stream: str, answer: Any) -> list[tuple[bytes, str]]:
-    """Return data and keys from where the first record of an answer lies."""
-    number = answer["Records"][0]["SequenceNumber"]
-    start = kinesis.iterator(stream, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=number)
-    found = kinesis.client.get_records(ShardIterator=start)["Records"]
-    return [(record["Data"], record["PartitionKey"]) for record in found]
-
-
-def test_a_stream_is_made_listed_described_and_deleted(client: TestClient) -> None:
-    made = client.post("/dev/streams/made", json={"ShardCount": 2})
+def test_a_stream_is_made_listed_described_and_deleted(streams: TestClient) -> None:
+    made = streams.post("/dev/streams/made", json={"ShardCount": 2})
     assert (made.status_code, made.content) == (200, b"")
-    assert "made" in client.get("/dev/streams").json()["StreamNames"]
-    described = client.get("/dev/streams/made")
+    assert "made" in streams.get("/dev/streams").json()["StreamNames"]
+    described = streams.get("/dev/streams/made")
     assert described.headers["content-type"] == "application/json"
     found = described.json()["StreamDescription"]
     assert (found["StreamName"], found["StreamStatus"], len(found["Shards"])) == ("made", "ACTIVE", 2)
-    assert client.delete("/dev/streams/made").status_code == 200
-    assert "made" not in client.get("/dev/streams").json()["StreamNames"]
+    assert streams.delete("/dev/streams/made").status_code == 200
+    assert "made" not in streams.get("/dev/streams").json()["StreamNames"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
-def test_a_stream_has_one_shard_by_default(client: TestClient, kinesis: Kinesis, body: bytes) -> None:
-    assert client.post("/dev/streams/small", content=body).status_code == 200
+def test_a_stream_has_one_shard_by_default(streams: TestClient, kinesis: Kinesis, body: bytes) -> None:
+    assert streams.post("/dev/streams/small", content=body).status_code == 200
     assert len(kinesis.shards("small")) == 1
-    assert client.delete("/dev/streams/small").status_code == 200
+    assert streams.delete("/dev/streams/small").status_code == 200
 
 
-def test_one_record_is_put(client: TestClient, kinesis: Kinesis, stream: str) -> None:
+def test_one_record_is_put(streams: TestClient, kinesis: Kinesis, stream: str) -> None:
     row = b' { "a" : 1.10 ,\n "b":123456789012345678901234567890, "c":"it\'s  $x \\"#set\\u0000 \xc3\xa9" } '
     body = b'{"StreamName":"another","Data":%s,"PartitionKey":"it\'s"}' % row
-    answer = client.put(f"/dev/streams/{stream}/record", content=body)
+    answer = streams.put(f"/dev/streams/{stream}/record", content=body)
     assert (answer.status_code, answer.json()["ShardId"]) == (200, "shardId-000000000000")
     tight = b'{"a":1.10,"b":123456789012345678901234567890,"c":"it\'s  $x \\"#set\\u0000 \xc3\xa9"}'
     assert stored(kinesis, stream, {"Records": [answer.json()]}) == [(tight, "it's")]
 
 
 def test_five_hundred_records_are_put_in_their_order(
-    client: TestClient, kinesis: Kinesis, stream: str
+    streams: TestClient, kinesis: Kinesis, stream: str
 ) -> None:
     pairs = [(json.dumps({"ind": number, "pad": "é" * 200}), f"key'{number}") for number in range(500)]
-    answer = put(client, stream, *pairs)
+    answer = put(streams, stream, *pairs)
     assert (answer.status_code, answer.json()["FailedRecordCount"]) == (200, 0)
     assert stored(kinesis, stream, answer.json()) == [(data.encode(), key) for data, key in pairs]
 
 
-def test_hostile_text_arrives_byte_for_byte(client: TestClient, kinesis: Kinesis, stream: str) -> None:
+def test_hostile_text_arrives_byte_for_byte(streams: TestClient, kinesis: Kinesis, stream: str) -> None:
     pairs = [(text, text[:200] or "k") for text in HOSTILE]
-    answer = put(client, stream, *pairs)
+    answer = put(streams, stream, *pairs)
     assert answer.json()["FailedRecordCount"] == 0
     assert stored(kinesis, stream, answer.json()) == [(data.encode(), key) for data, key in pairs]
 
@@ -113,11 +81,11 @@ def test_hostile_text_arrives_byte_for_byte(client: TestClient, kinesis: Kinesis
 @slow
 @given(pairs=st.lists(st.tuples(TEXT, KEYS), min_size=1, max_size=8), plain=st.booleans())
 def test_any_text_arrives_byte_for_byte(
-    client: TestClient, kinesis: Kinesis, stream: str, pairs: list[tuple[str, str]], plain: bool
+    streams: TestClient, kinesis: Kinesis, stream: str, pairs: list[tuple[str, str]], plain: bool
 ) -> None:
     records = [{"data": data, "partition-key": key} for data, key in pairs]
     body = json.dumps({"records": records}, ensure_ascii=plain).encode()
-    answer = client.put(f"/dev/streams/{stream}/records", content=body)
+    answer = streams.put(f"/dev/streams/{stream}/records", content=body)
     assert answer.json()["FailedRecordCount"] == 0
     assert stored(kinesis, stream, answer.json()) == [(data.encode(), key) for data, key in pairs]
 
@@ -125,11 +93,11 @@ def test_any_text_arrives_byte_for_byte(
 @slow
 @given(row=st.dictionaries(TEXT, VALUES, max_size=5), key=KEYS, plain=st.booleans())
 def test_any_row_arrives_as_it_was(
-    client: TestClient, kinesis: Kinesis, stream: str, row: Document, key: str, plain: bool
+    streams: TestClient, kinesis: Kinesis, stream: str, row: Document, key: str, plain: bool
 ) -> None:
     tight = json.dumps(row, ensure_ascii=plain, separators=(",", ":"))
     wide = json.dumps({"Data": row, "PartitionKey": key}, ensure_ascii=plain, indent=1)
-    answer = client.put(f"/dev/streams/{stream}/record", content=wide.encode())
+    answer = streams.put(f"/dev/streams/{stream}/record", content=wide.encode())
     assert stored(kinesis, stream, {"Records": [answer.json()]}) == [(tight.encode(), key)]
 
 
@@ -141,15 +109,15 @@ def test_any_row_arrives_as_it_was(
     body=st.binary(max_size=50) | VALUES.map(lambda value: json.dumps(value).encode())
     | st.fixed_dictionaries({}, optional={"records": VALUES, "Data": VALUES, "PartitionKey": VALUES, "ShardCount": VALUES}).map(lambda value: json.dumps(value).encode()),
 )  # fmt: skip
-def test_no_request_is_a_5xx(client: TestClient, method: str, name: str, end: str, body: bytes) -> None:
+def test_no_request_is_a_5xx(streams: TestClient, method: str, name: str, end: str, body: bytes) -> None:
     url = f"/dev/streams/{quote(name, safe='')}{end}"
-    assert client.request(method, url, content=body).status_code < 500
+    assert streams.request(method, url, content=body).status_code < 500
 
 
-def test_a_record_that_failed_says_so_in_a_200(client: TestClient, kinesis: Kinesis) -> None:
+def test_a_record_that_failed_says_so_in_a_200(streams: TestClient, kinesis: Kinesis) -> None:
     stream = kinesis.stream()
     with kinesis.clock.standing():
-        answer = put(client, stream, *[("x" * 400_000, "k")] * 3)
+        answer = put(streams, stream, *[("x" * 400_000, "k")] * 3)
     assert (answer.status_code, answer.json()["FailedRecordCount"]) == (200, 1)
     kept, _, failed = answer.json()["Records"]
     assert failed["ErrorCode"] == "ProvisionedThroughputExceededException"
@@ -177,24 +145,24 @@ def test_a_record_that_failed_says_so_in_a_200(client: TestClient, kinesis: Kine
     ],
 )
 def test_a_body_outside_its_model_ends_at_the_gateway(
-    client: TestClient, stream: str, path: str, body: bytes
+    streams: TestClient, stream: str, path: str, body: bytes
 ) -> None:
     method = "PUT" if path else "POST"
-    answer = client.request(method, f"/dev/streams/{stream}/{path}".rstrip("/"), content=body)
+    answer = streams.request(method, f"/dev/streams/{stream}/{path}".rstrip("/"), content=body)
     assert (answer.status_code, answer.json()) == (400, {"message": "Invalid request body"})
 
 
-def test_what_kinesis_refuses_is_a_400_with_its_type(client: TestClient, stream: str) -> None:
-    answer = put(client, "absent", ("{}", "k"))
+def test_what_kinesis_refuses_is_a_400_with_its_type(streams: TestClient, stream: str) -> None:
+    answer = put(streams, "absent", ("{}", "k"))
     assert (answer.status_code, answer.json()["__type"]) == (400, "ResourceNotFoundException")
-    assert client.get("/dev/streams/absent").json()["__type"] == "ResourceNotFoundException"
-    assert client.post(f"/dev/streams/{stream}").json()["__type"] == "ResourceInUseException"
-    assert put(client, stream, ("{}", "")).json()["__type"] == "ValidationException"
+    assert streams.get("/dev/streams/absent").json()["__type"] == "ResourceNotFoundException"
+    assert streams.post(f"/dev/streams/{stream}").json()["__type"] == "ResourceInUseException"
+    assert put(streams, stream, ("{}", "")).json()["__type"] == "ValidationException"
 
 
 @pytest.mark.parametrize("name", ['a"b', "a'b", "$x", "#set(", "a%b", "é😀", '"}', "a/b", "\x00"])
-def test_a_name_from_the_path_is_nothing_but_a_name(client: TestClient, name: str) -> None:
-    answer = client.get(f"/dev/streams/{quote(name, safe='')}")
+def test_a_name_from_the_path_is_nothing_but_a_name(streams: TestClient, name: str) -> None:
+    answer = streams.get(f"/dev/streams/{quote(name, safe='')}")
     assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationException")
     assert f"'{name}'" in answer.json()["message"]
 
@@ -208,8 +176,8 @@ def test_a_failure_of_kinesis_is_a_500_with_its_type(
     assert (answer.status_code, answer.json()["__type"]) == (500, "InternalFailure")
 
 
-def test_without_the_key_nothing_goes_through(client: TestClient, stream: str) -> None:
-    nobody = TestClient(client.app)
+def test_without_the_key_nothing_goes_through(streams: TestClient, stream: str) -> None:
+    nobody = TestClient(streams.app)
     for method, path in (
         ("GET", ""),
         ("POST", "/new"),
@@ -218,66 +186,10 @@ def test_without_the_key_nothing_goes_through(client: TestClient, stream: str) -
     ):
         answer = nobody.request(method, f"/dev/streams{path}", json={})
         assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
-    assert client.get(f"/dev/streams/{stream}").status_code == 200
-    assert client.get("/dev/streams/new").status_code == 400
+    assert streams.get(f"/dev/streams/{stream}").status_code == 200
+    assert streams.get("/dev/streams/new").status_code == 400
 
 
-def test_a_method_that_a_stream_lacks_is_no_route(client: TestClient, stream: str) -> None:
-    answer = client.get(f"/dev/streams/{stream}/records")
+def test_a_method_that_a_stream_lacks_is_no_route(streams: TestClient, stream: str) -> None:
+    answer = streams.get(f"/dev/streams/{stream}/records")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
-
-
-def test_another_media_type_is_a_415(client: TestClient, stream: str) -> None:
-    url = f"/dev/streams/{stream}/records"
-    answer = client.put(url, content=b"{}", headers={"content-type": "text/plain"})
-    assert (answer.status_code, answer.json()) == (415, {"message": "Unsupported Media Type"})
-    records = b'{"records":[{"data":"","partition-key":"k"}]}'
-    charset = {"content-type": "Application/JSON; charset=utf-8"}
-    assert client.put(url, content=records, headers=charset).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("behavior", "templates", "status"),
-    [
-        ("when_no_match", True, 200),
-        ("when_no_templates", True, 415),
-        ("when_no_templates", False, 200),
-        ("never", False, 415),
-    ],
-)
-def test_a_body_without_a_template_goes_on_as_the_definition_says(
-    gateway: Gateway,
-    kinesis: Kinesis,
-    definition: Document,
-    stream: str,
-    behavior: str,
-    templates: bool,
-    status: int,
-) -> None:
-    part = put_records(definition)
-    part["passthroughBehavior"] = behavior
-    if not templates:
-        del part["requestTemplates"]
-    own = {"StreamName": stream, "Records": [{"Data": "e30=", "PartitionKey": "k"}]}
-    client = gateway(definition, kinesis=kinesis.url)
-    headers = {"content-type": "application/x-amz-json-1.1"}
-    answer = client.put("/dev/streams/any/records", content=json.dumps(own).encode(), headers=headers)
-    assert answer.status_code == status
-
-
-def test_a_template_that_fails_is_a_500(gateway: Gateway, definition: Document, caplog: Any) -> None:
-    part = put_records(definition)
-    part["requestTemplates"]["application/json"] = "$util.base64Decode($input.path('$.records[0].data'))"
-    answer = put(gateway(definition), "any", ("?", "k"))
-    assert (answer.status_code, answer.json()) == (500, {"message": "Internal server error"})
-    assert "base64Decode" in caplog.text
-
-
-def test_a_body_that_no_model_checks_must_still_be_json(gateway: Gateway, definition: Document) -> None:
-    del definition["paths"]["/streams/{stream-name}/records"]["put"]["x-amazon-apigateway-request-validator"]
-    answer = gateway(definition).put("/dev/streams/any/records", content=b"{")
-    assert (answer.status_code, answer.json()) == (400, {"message": "Invalid request body"})
-
-
-def test_an_endpoint_that_is_down_is_a_502(gateway: Gateway) -> None:
-    assert gateway().get("/dev/streams").status_code == 502
