@@ -4,6 +4,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import httpcore
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from devstack.asgi import LOCAL, GoneError, TooLongError, header, media_type, read_body
 from devstack.gateway.document import Api
 from devstack.gateway.integration import Request
-from devstack.gateway.responses import Answer, GatewayFault, request_id
+from devstack.gateway.responses import Answer, GatewayFault
 from devstack.gateway.throttle import Throttle
 
 log = logging.getLogger("gateway")
@@ -36,8 +37,9 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        request_id = str(uuid4())
         try:
-            answer = await self.answer(scope, receive)
+            answer = await self.answer(scope, receive, request_id)
         except GoneError:
             return
         except GatewayFault as fault:
@@ -48,11 +50,11 @@ class Gateway:
             log.exception("An error that nobody expected: %s %s", scope["method"], scope["path"])
             answer = self.api.responses["API_CONFIGURATION_ERROR"]
         length = (b"content-length", b"%d" % len(answer.body))
-        headers = [*answer.headers, length, request_id()]
+        headers = [*answer.headers, length, (b"x-amzn-requestid", request_id.encode())]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
         """Check a request and send it on; raises GatewayFault, GoneError."""
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         method = scope["method"].encode()
@@ -70,9 +72,15 @@ class Gateway:
         except TooLongError as error:
             raise GatewayFault("REQUEST_TOO_LARGE") from error
         model = route.models.get(media_type(header(headers, b"content-type") or "application/json"))
-        if model is not None and not model(body):
+        if model is not None and not model(body or b"{}"):
             raise GatewayFault("BAD_REQUEST_BODY")
-        request = Request(method, parameters, scope["query_string"], headers, body)
+        context = {
+            "httpMethod": scope["method"],
+            "requestId": request_id,
+            "resourcePath": route.path,
+            "stage": self.api.stage.name,
+        }
+        request = Request(method, parameters, scope["query_string"], headers, body, context)
         return await route.integration.call(self.pool, request)
 
     def _check_key(self, headers: list[tuple[bytes, bytes]]) -> None:

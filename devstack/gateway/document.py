@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 
 from devstack.errors import StackError
+from devstack.gateway.aws import compile_action
 from devstack.gateway.definition import DefinitionError, mapping, need
-from devstack.gateway.integration import compile_integration
+from devstack.gateway.integration import Integration, compile_proxy
 from devstack.gateway.model import Check, compile_model
 from devstack.gateway.responses import Answer, gateway_responses
 from devstack.gateway.route import ANY, METHODS, Route, Router, parameters_of
@@ -70,22 +71,24 @@ def stage(document: dict[str, Any], variables: dict[str, str] | None = None) -> 
     )
 
 
-def load(document: dict[str, Any], variables: dict[str, str] | None = None) -> Api:
-    """Compile a definition; raises DefinitionError."""
+def load(
+    document: dict[str, Any], variables: dict[str, str] | None = None, services: dict[str, str] | None = None
+) -> Api:
+    """Compile a definition over the URLs of AWS services by name; raises DefinitionError."""
     version = str(document.get("openapi"))
     if not version.startswith("3.0."):
         raise DefinitionError("openapi", f"version {version} is not executed here, only 3.0")
     found = stage(document, variables)
     return Api(
         stage=found,
-        router=Router(_Reader(document, found).routes()),
+        router=Router(_Reader(document, found, services or {}).routes()),
         responses=gateway_responses(document.get(f"{AWS}gateway-responses")),
     )
 
 
 class _Reader:
-    def __init__(self, document: dict[str, Any], stage: Stage) -> None:
-        self.document, self.stage = document, stage
+    def __init__(self, document: dict[str, Any], stage: Stage, services: dict[str, str]) -> None:
+        self.document, self.stage, self.services = document, stage, services
         self.components = mapping(
             "components", document.get("components") or {}, ("schemas", "securitySchemes")
         )
@@ -101,13 +104,19 @@ class _Reader:
                     method=None if method == ANY else method.upper().encode(),
                     key_required=self._key_required(part, where),
                     models=self._models(part, where),
-                    integration=compile_integration(
-                        part.get(f"{AWS}integration"),
-                        parameters_of(path),
-                        self.stage.variables,
-                        f"{where}.{AWS}integration",
-                    ),
+                    integration=self._integration(part, path, where),
                 )
+
+    def _integration(self, operation: dict[str, Any], path: str, where: str) -> Integration:
+        where = f"{where}.{AWS}integration"
+        part = operation.get(f"{AWS}integration")
+        kind = need(where, mapping(where, part, part or ()), "type", str)
+        if kind == "http_proxy":
+            return compile_proxy(part, parameters_of(path), self.stage.variables, where)
+        if kind == "aws":
+            declared = {str(status) for status in operation.get("responses") or {}}
+            return compile_action(part, self.stage.variables, self.services, declared, where)
+        raise DefinitionError(where, f"type {kind!r} is not executed here, only http_proxy and aws")
 
     def _key_required(self, operation: dict[str, Any], where: str) -> bool:
         schemes = [name for item in operation.get("security") or [] for name in item]

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpcore
@@ -28,13 +28,21 @@ VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
 
 @dataclass(frozen=True)
 class Request:
-    """A client's request; `parameters` are the path's, still percent-encoded."""
+    """A client's request; `parameters` are the path's, still percent-encoded, `context` is for templates."""
 
     method: bytes
     parameters: dict[str, bytes]
     query: bytes
     headers: Headers
     body: bytes
+    context: dict[str, str]
+
+
+class Integration(Protocol):
+    """What an operation does with a request that it lets through."""
+
+    async def call(self, pool: httpcore.AsyncConnectionPool, request: Request) -> Answer:
+        """Answer a request; raises GatewayFault."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +62,7 @@ class HttpProxy:
         url = httpcore.URL(scheme=self.scheme, host=self.host, port=self.port, target=self._target(request))
         headers = [pair for pair in request.headers if pair[0].lower() not in OWN]
         method = self.method or request.method
-        try:
-            async with asyncio.timeout(self.seconds):
-                response = await pool.request(method, url, headers=headers, content=request.body or None)
-        except (TimeoutError, httpcore.TimeoutException) as error:
-            raise GatewayFault("INTEGRATION_TIMEOUT") from error
-        except httpcore.LocalProtocolError as error:  # the client's own header or path cannot be sent on
-            raise GatewayFault("BAD_REQUEST_PARAMETERS") from error
-        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise GatewayFault("INTEGRATION_FAILURE") from error
+        response = await send(pool, method, url, headers, request.body or None, self.seconds)
         return Answer(response.status, returned(response.headers), response.content)
 
     def _target(self, request: Request) -> bytes:
@@ -73,17 +73,35 @@ class HttpProxy:
         return b"".join(filled) + (b"?" + request.query if request.query else b"")
 
 
+async def send(
+    pool: httpcore.AsyncConnectionPool,
+    method: bytes,
+    url: httpcore.URL,
+    headers: Headers,
+    body: bytes | None,
+    seconds: float,
+) -> httpcore.Response:
+    """Send a request; raises GatewayFault when nothing sensible comes back in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await pool.request(method, url, headers=headers, content=body)
+    except (TimeoutError, httpcore.TimeoutException) as error:
+        raise GatewayFault("INTEGRATION_TIMEOUT") from error
+    except httpcore.LocalProtocolError as error:  # the client's own header or path cannot be sent on
+        raise GatewayFault("BAD_REQUEST_PARAMETERS") from error
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        raise GatewayFault("INTEGRATION_FAILURE") from error
+
+
 def returned(headers: Headers) -> Headers:
     """Return the upstream's headers as the client gets them."""
     lower = ((name.lower(), value) for name, value in headers)
     return [(REMAPPED.get(name, name), value) for name, value in lower if name not in OWN]
 
 
-def compile_integration(part: Any, names: set[str], variables: dict[str, str], where: str) -> HttpProxy:
-    """Read an integration of a route with these path parameters; raises DefinitionError."""
+def compile_proxy(part: Any, names: set[str], variables: dict[str, str], where: str) -> HttpProxy:
+    """Read a proxy of a route with these path parameters; raises DefinitionError."""
     given = mapping(where, part, KEYS)
-    if given.get("type") != "http_proxy":
-        raise DefinitionError(where, f"type {given.get('type')!r} is not executed here, only http_proxy")
     if given.get("connectionType", "INTERNET") != "INTERNET":
         raise DefinitionError(where, f"connectionType {given['connectionType']!r} is not executed here")
     uri = urlsplit(_substitute(need(where, given, "uri", str), variables, where))
@@ -98,7 +116,7 @@ def compile_integration(part: Any, names: set[str], variables: dict[str, str], w
         path=path,
         sources=_sources(given.get("requestParameters") or {}, set(path[1::2]), names, where),
         method=None if method == "ANY" else method.encode(),
-        seconds=_seconds(given.get("timeoutInMillis", 29_000), where),
+        seconds=seconds_of(given.get("timeoutInMillis", 29_000), where),
     )
 
 
@@ -126,7 +144,8 @@ def _sources(given: Any, wanted: set[str], names: set[str], where: str) -> dict[
     return sources
 
 
-def _seconds(milliseconds: Any, where: str) -> float:
+def seconds_of(milliseconds: Any, where: str) -> float:
+    """Return an integration's time-out in seconds; raises DefinitionError."""
     if not isinstance(milliseconds, int) or not 50 <= milliseconds <= 29_000:
         raise DefinitionError(where, f"timeoutInMillis {milliseconds!r} is not between 50 and 29000")
     return milliseconds / 1000

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from devstack.gateway.definition import DefinitionError, mapping, unquoted
 
@@ -24,6 +23,7 @@ DEFAULTS = {
     ),
     "REQUEST_TOO_LARGE": (413, "Request Too Long", "RequestTooLargeException"),
     "THROTTLED": (429, "Too Many Requests", "TooManyRequestsException"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "Unsupported Media Type", "BadRequestException"),
 }  # fmt: skip
 HEADER = "gatewayresponse.header."
 
@@ -43,11 +43,6 @@ class Answer:
     status: int
     headers: Headers
     body: bytes
-
-
-def request_id() -> tuple[bytes, bytes]:
-    """Return the header by which one request can be found."""
-    return b"x-amzn-requestid", str(uuid4()).encode()
 
 
 def gateway_responses(part: Any) -> dict[str, Answer]:

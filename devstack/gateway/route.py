@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from devstack.gateway.definition import DefinitionError
-from devstack.gateway.integration import HttpProxy
+from devstack.gateway.integration import Integration
 from devstack.gateway.model import Check
 
 ANY = "x-amazon-apigateway-any-method"
@@ -21,7 +21,7 @@ class Route:
     method: bytes | None
     key_required: bool
     models: dict[str, Check]
-    integration: HttpProxy
+    integration: Integration
 
 
 def parameters_of(path: str) -> set[str]:

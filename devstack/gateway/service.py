@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 
 def api(settings: Settings) -> "Api":
-    """Compile the definition; its stage's variables point at this stack."""
+    """Compile the definition; its stage's variables and services are those of this stack."""
     from devstack.gateway import document
 
     return document.load(
-        document.read(settings.gateway_file), {"restProxy": f"127.0.0.1:{settings.rest_port}"}
+        document.read(settings.gateway_file),
+        {"restProxy": f"127.0.0.1:{settings.rest_port}"},
+        {"kinesis": settings.kinesis_endpoint},
     )
 
 
@@ -52,7 +54,7 @@ def service(settings: Settings) -> Service:
     return Service(
         name="gateway",
         command=[str(settings.airflow_python), "-m", "devstack.gateway"],
-        needs=("rest",),
+        needs=("rest", "kinesis"),
         ports={"gateway_port": settings.gateway_port},
         prepare=lambda: _check(settings),
         ready=lambda: ready(settings),

@@ -1,4 +1,4 @@
-"""The gateway over an upstream that answers with what it got."""
+"""The gateway over an upstream that answers with what it got, and over the real endpoint of Kinesis."""
 
 import copy
 import json
@@ -9,15 +9,18 @@ from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from devstack.config import Settings
 from devstack.gateway import document
 from devstack.gateway.app import create_app
+from tests.devstack.kinesis.conftest import Clock, Kinesis, serving
 
 KEY = "a-key-of-twenty-signs"
 JSON_RECORDS = "application/vnd.kafka.json.v2+json"
+NOWHERE = {"kinesis": "http://127.0.0.1:1"}
 Document = dict[str, Any]
 Gateway = Callable[..., TestClient]
 
@@ -87,18 +90,28 @@ def operation(definition: Document) -> Document:
     return found
 
 
+def put_records(definition: Document) -> Document:
+    """The integration of PutRecords."""
+    put = definition["paths"]["/streams/{stream-name}/records"]["put"]
+    found: Document = put["x-amazon-apigateway-integration"]
+    return found
+
+
 @pytest.fixture(scope="package")
 def gateway(written: Document, upstream: str) -> Iterator[Gateway]:
     """Serve a definition, as it stands by default; unlimited unless `limited`."""
     with ExitStack() as open_clients:
 
         def serve(
-            given: Document | None = None, address: str = upstream, limited: bool = False
+            given: Document | None = None,
+            address: str = upstream,
+            limited: bool = False,
+            kinesis: str = NOWHERE["kinesis"],
         ) -> TestClient:
             changed = copy.deepcopy(given or written)
             if not limited:
                 changed["x-pinflow-stage"] |= {"throttlingRateLimit": 1e9, "throttlingBurstLimit": 10**9}
-            app = create_app(document.load(changed, {"restProxy": address}), KEY)
+            app = create_app(document.load(changed, {"restProxy": address}, {"kinesis": kinesis}), KEY)
             return open_clients.enter_context(TestClient(app, headers={"x-api-key": KEY}))
 
         yield serve
@@ -107,3 +120,33 @@ def gateway(written: Document, upstream: str) -> Iterator[Gateway]:
 @pytest.fixture(scope="package")
 def client(gateway: Gateway) -> TestClient:
     return gateway()
+
+
+@pytest.fixture(scope="package")
+def kinesis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinesis]:
+    """The endpoint under a clock that goes on too fast for its limits."""
+    with serving(tmp_path_factory.mktemp("kinesis"), Clock(step=1000)) as service:
+        yield service
+
+
+@pytest.fixture(scope="package")
+def streams(gateway: Gateway, kinesis: Kinesis) -> TestClient:
+    return gateway(kinesis=kinesis.url)
+
+
+@pytest.fixture(scope="package")
+def stream(kinesis: Kinesis) -> str:
+    return kinesis.stream()
+
+
+def put(client: TestClient, stream: str, *pairs: tuple[str, str]) -> httpx.Response:
+    records = [{"data": data, "partition-key": key} for data, key in pairs]
+    return client.put(f"/dev/streams/{stream}/records", json={"records": records})
+
+
+def stored(kinesis: Kinesis, stream: str, answer: Any) -> list[tuple[bytes, str]]:
+    """Return data and keys from where the first record of an answer lies."""
+    number = answer["Records"][0]["SequenceNumber"]
+    start = kinesis.iterator(stream, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=number)
+    found = kinesis.client.get_records(ShardIterator=start)["Records"]
+    return [(record["Data"], record["PartitionKey"]) for record in found]

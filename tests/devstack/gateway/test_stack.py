@@ -1,4 +1,4 @@
-"""Gateway, REST proxy and Kafka, really started: byte for byte, the refusals, and what a killed process loses."""
+"""Gateway, REST proxy, Kafka and Kinesis, really started: byte for byte, refusals, what a killed process loses."""
 
 import itertools
 import threading
@@ -19,6 +19,7 @@ from devstack.config import Settings
 from devstack.gateway.service import invoke_url
 from devstack.kafka_rest import service as rest
 from tests.devstack.gateway.conftest import JSON_RECORDS
+from tests.devstack.kinesis.conftest import Clock, Kinesis
 from tests.listening import assert_loopback_only
 
 pytestmark = pytest.mark.stack
@@ -118,6 +119,17 @@ def test_the_proxy_describes_the_topic(stack: Stack) -> None:
     assert (found["name"], len(found["partitions"])) == (stack.topic, 3)
     assert found["configs"]["cleanup.policy"] == "delete"
     assert found["partitions"][0]["replicas"] == [{"broker": 1, "leader": True, "in_sync": True}]
+
+
+def test_a_row_goes_to_a_stream_byte_for_byte(stack: Stack) -> None:
+    kinesis = Kinesis(stack.settings.kinesis_endpoint, Clock())
+    stream = f"streaming-{stack.settings.user_id}-pin"
+    url = f"{invoke_url(stack.settings)}/streams/{stream}"
+    assert stack.api.post(url, json={"ShardCount": 1}).status_code == 200
+    row = '{"title":"it\'s 😀 \\"#set($x)\\"","n":123456789012345678901234567890}'
+    answer = stack.api.put(f"{url}/records", json={"records": [{"data": row, "partition-key": "1"}]})
+    assert (answer.status_code, answer.json()["FailedRecordCount"]) == (200, 0)
+    assert kinesis.read(stream) == [row.encode()]
 
 
 def test_refusals_come_from_where_they_would(stack: Stack) -> None:
