@@ -10,12 +10,12 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from pinspark.checkpoints import current_checkpoint
 from pinspark.contracts import load_contract
-from pinspark.kinesis_shards import StreamLostError
+from pinspark.kinesis_shards import lost
 from pinspark.stream import Feed, clean_records, open_stream, write_batches
 
 LOOK_SECONDS = 0.5
 # an error of the source comes back as the text of a Python traceback
-_LOST = re.compile(r"StreamLostError: (Stream .*)")
+_LOST = re.compile(r"StreamLostError: Stream `(.*?)`: (.*?)\. Nothing was skipped")
 
 
 class IngestError(RuntimeError):
@@ -103,7 +103,7 @@ def _check(progress: Progress) -> None:
         return
     said = str(error)
     if found := _LOST.search(said):
-        raise StreamLostError(found[1])
+        raise lost(found[1], found[2])
     raise IngestError(
         f"{progress.feed.stream} could not be read into {progress.feed.rows}: {said[:2000]} Repair: remove "
         "what it names, then clear `ingest`, which goes on where it stood."
