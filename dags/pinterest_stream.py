@@ -9,8 +9,8 @@ over batch and stream together.
 **Outputs.** `silver.<user_id>_pin_table|_geo_table|_user_table`, `silver.<user_id>_quarantine`,
 `ops.quality_results`; with `serving` at `lambda` the view `gold.post_wide` and each question's answer.
 
-**Schedule.** Hourly, for the hour that ended: posts are seen within the hour; the batch layer brings the whole
-day again, and its row of a post counts.
+**Schedule.** Hourly, for the hour that ended: posts are seen within the hour; the batch layer brings the
+whole day again, and its row of a post counts.
 
 **Backfill.** Choose *Trigger > Backfill* and the hours; an hour that is sent again adds doubles, of which
 the newest counts. For days at once use `pinterest_batch`, which replaces them.
