@@ -16,8 +16,8 @@ whole day again, and its row of a post counts.
 the newest counts. For days at once use `pinterest_batch`, which replaces them.
 
 **On failure.** The failing task's log ends with the repair. `clear` it: `emulate` sends its hour again,
-`ingest` goes on where the checkpoint stands. A lost checkpoint or a stream made anew is refused: trigger a
-run with the param `rebuild`.
+`ingest` goes on where the checkpoint stands, and is skipped while `pinterest_live` reads. A lost checkpoint
+or a stream made anew is refused: trigger a run with the param `rebuild`.
 """
 
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup
 
 from pinflow import paths
 from pinflow.defaults import DEFAULT_ARGS, WAIT_TIMEOUT
+from pinflow.operators.ingest_streams import TABLES as TABLES_OF_STREAMS
+from pinflow.operators.ingest_streams import IngestStreamsOperator
 from pinflow.operators.mysql_to_kinesis import MySqlToKinesisOperator
 from pinflow.operators.select_stream_posts import SelectStreamPostsOperator
 from pinflow.operators.spark_job import PinsparkRunOperator
@@ -37,7 +39,6 @@ from pinflow.serving import serve_posts, speed_is_served
 from pinflow.settings import TABLES
 
 SENT = ", ".join("{{ ti.xcom_pull(task_ids='emulate." + t + "') | tojson }}" for t in TABLES)
-SPEED = ["--user-id", "{{ user_id }}", "--silver", "{{ silver }}"]
 
 with DAG(
     dag_id="pinterest_stream",
@@ -80,21 +81,18 @@ with DAG(
     upload_spark_code = UploadSparkCodeOperator(task_id="upload_spark_code")
     with TaskGroup("emulate"):
         emulate = [MySqlToKinesisOperator(task_id=t, table=t, selected=select_posts.output) for t in TABLES]
-    ingest = PinsparkRunOperator(
+    ingest = IngestStreamsOperator(
         task_id="ingest",
-        job="ingest.py",
-        arguments=[
-            *SPEED,
-            *("--checkpoints", "s3://{{ bucket }}/checkpoints"),
-            *("--rebuild", "{{ 'true' if params.rebuild and ti.try_number == 1 else 'false' }}"),
-        ],
+        rebuild="{{ 'true' if params.rebuild and ti.try_number == 1 else 'false' }}",
+        beside="pinterest_live.ingest",
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )
     audit = PinsparkRunOperator(
         task_id="audit",
         job="audit_stream.py",
-        arguments=["--manifests", f"[{SENT}]", *SPEED, "--ops", "{{ ops }}"],
+        arguments=["--manifests", f"[{SENT}]", *TABLES_OF_STREAMS, "--ops", "{{ ops }}"],
+        trigger_rule="none_failed",
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )
