@@ -38,6 +38,7 @@ from pinflow.serving import answer_questions
 STAGE, SILVER, GOLD, OPS = (
     ["--" + name, "{{ " + name + " }}"] for name in ("stage", "silver", "gold", "ops")
 )
+USER = ["--user-id", "{{ user_id }}"]
 RESULT = "{{ ti.xcom_pull(task_ids='%s') }}"
 PLANNED = "{{ ti.xcom_pull(task_ids='plan_erasure')['%s'] | tojson }}"
 ERASED = "{{ ti.xcom_pull(task_ids='erase_objects')['%s'] }}"
@@ -104,7 +105,7 @@ with DAG(
     find_user = PinsparkRunOperator(
         task_id="find_user",
         job="find_user.py",
-        arguments=["--wanted", PLANNED % "wanted", "--objects", PLANNED % "objects", *STAGE, *SILVER],
+        arguments=["--wanted", PLANNED % "wanted", "--objects", PLANNED % "objects", *USER, *STAGE, *SILVER],
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )
@@ -114,7 +115,7 @@ with DAG(
         job="erase.py",
         arguments=[
             *("--posts", ERASED % "posts", "--name-sha256", ERASED % "name_sha256", "--found", FOUND),
-            *(*STAGE, *SILVER, *OPS),
+            *(*USER, *STAGE, *SILVER, *OPS),
         ],
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
@@ -123,7 +124,7 @@ with DAG(
     optimize = PinsparkRunOperator(
         task_id="optimize",
         job="optimize.py",
-        arguments=[*STAGE, *SILVER, *GOLD, *OPS, "--vacuum-hours", "{{ vacuum_hours }}"],
+        arguments=[*USER, *STAGE, *SILVER, *GOLD, *OPS, "--vacuum-hours", "{{ vacuum_hours }}"],
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )

@@ -154,6 +154,11 @@ def service(settings: Settings) -> Service:
         command=command(settings),
         env={
             "PYSPARK_PYTHON": str(settings.spark_python),
+            # for its Python workers, which read the streams
+            "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+            "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key,
+            "AWS_DEFAULT_REGION": settings.region,
+            "AWS_ENDPOINT_URL_KINESIS": settings.kinesis_endpoint,
             "SPARK_HOME": str(settings.spark_site_packages / "pyspark"),
             "SPARK_LOCAL_DIRS": str(settings.service_dir("spark") / "tmp"),
             "SPARK_LOCAL_IP": "127.0.0.1",

@@ -6,6 +6,7 @@ from airflow.sdk import TaskGroup
 
 from pinflow import paths
 from pinflow.operators.sql_file import SqlFileOperator
+from pinflow.settings import load_settings
 
 _table = partial(SqlFileOperator, materialize=True, max_active_tis_per_dag=1)
 
@@ -16,8 +17,28 @@ def answer_questions() -> TaskGroup:
         for file in paths.sql_files("star"):
             _table(task_id=paths.stem(file), sql=file, show_rows=False)
     join_star = _table(task_id="join_star", sql="serving/post_batch.sql", show_rows=False)
+    star >> join_star >> _analytics()
+    return star
+
+
+def serve_posts() -> SqlFileOperator:
+    """Add `serve_posts`, which makes the views of all posts, and `analytics`; return the first task."""
+    views = [
+        SqlFileOperator(task_id=task_id, sql=f"serving/{file}.sql", max_active_tis_per_dag=1)
+        for task_id, file in (("serve_speed", "post_speed"), ("serve_posts", "post_wide"))
+    ]
+    first, last = views
+    first >> last >> _analytics()
+    return first
+
+
+def speed_is_served() -> bool:
+    """Tell whether readers see the speed layer; without it the answers stay as the batch layer left them."""
+    return load_settings().serving == "lambda"
+
+
+def _analytics() -> TaskGroup:
     with TaskGroup("analytics") as analytics:
         for file in paths.sql_files("analytics"):
             _table(task_id=paths.stem(file), sql=file)
-    star >> join_star >> analytics
-    return star
+    return analytics

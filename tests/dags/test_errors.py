@@ -18,6 +18,7 @@ CLASSES = sorted(
 )
 # what else pinflow raises, and who turns it into an error of its own
 INSIDE = {
+    "ingest_streams.py": {"AirflowSkipException"},
     "settings.py": {"ValueError"},  # pydantic's validators; parse_settings names the repair
     # caught by BatchWriter, which sends again
     "api.py": {"UnavailableError"},

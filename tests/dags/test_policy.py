@@ -89,7 +89,9 @@ def test_every_template_exists_and_names_only_what_is_rendered(dag_bag: Any) -> 
         for folder in ("star", "analytics")
         for file in (REPO / "include" / "sql" / folder).glob("*.sql")
     }
-    assert {task.file for task in sql_tasks} == {*wanted, "serving/post_batch.sql"}
+    assert {task.file for task in sql_tasks} == wanted | {
+        f"serving/post_{name}.sql" for name in ("batch", "speed", "wide")
+    }
     for task in sql_tasks:
         file = REPO / "include" / "sql" / task.file
         assert file.is_file(), f"{task.task_id}: {file} does not exist"

@@ -9,22 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from pinflow import live
-from pinflow.errors import LiveError, StreamError
-from pinflow.hooks import batches
+from pinflow.errors import LiveError
 from pinflow.hooks.lake import LakeHook
 from pinflow.hooks.source import KEY, SourceHook
 from pinflow.hooks.stream_writer import StreamWriter
 from pinflow.manifest import unpack
 from pinflow.operators.mysql_to_kinesis import MySqlToKinesisOperator
 from pinflow.operators.select_stream_posts import SelectStreamPostsOperator
-from pinflow.sensors.kinesis_stream import KinesisStreamSensor
 from pinflow.sensors.new_posts import NewPostsSensor
 from pinflow.window import Window
-from tests.devstack.kinesis.conftest import Clock, Kinesis, serving
-from tests.plugins.test_kinesis import Arrived, connected, fill
+from tests.devstack.kinesis.conftest import Kinesis
+from tests.plugins.streams import Arrived, endpoint, fill
 
 HOUR = datetime(2022, 10, 15, 13, tzinfo=UTC)
 USERS = "streaming-12e834567890-user"
@@ -65,9 +62,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> dict[int, datetime]:
 
 @pytest.fixture
 def service(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kinesis]:
-    clock = Clock()
-    monkeypatch.setattr(batches, "_sleep", lambda _, seconds: clock.advance(seconds))
-    with serving(tmp_path, clock) as served, connected(served, monkeypatch, lake=True):
+    with endpoint(tmp_path, monkeypatch, lake=True) as served:
         served.client.create_stream(StreamName=USERS, ShardCount=2)
         yield served
 
@@ -263,56 +258,3 @@ def test_the_source_is_waited_for_until_the_hour_is_over(
     monkeypatch.setattr(SourceHook, "newest_post", lambda _: newest + timedelta(hours=1))
     assert NewPostsSensor(task_id="wait", span="hour").poke(run) is True
     assert NewPostsSensor(task_id="wait").span == "day"
-
-
-def test_streams_are_waited_for_while_they_come_and_refused_when_they_go(
-    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock()
-    sensor = KinesisStreamSensor(task_id="streams")
-    names = [f"streaming-12e834567890-{table}" for table in ("pin", "geo", "user")]
-    assert (sensor.mode, sensor.names()) == ("reschedule", names)
-    with serving(tmp_path, clock, settle_ms=5_000) as served, connected(served, monkeypatch, lake=True):
-        with pytest.raises(
-            StreamError, match=r"no usable stream: .*-pin': 'absent'.*Repair: .*pinterest_setup"
-        ):
-            sensor.poke(context())
-        for name in names:
-            served.client.create_stream(StreamName=name, ShardCount=1)
-        clock.advance(1)
-        assert sensor.poke(context()) is False
-        clock.advance(5)
-        assert sensor.poke(context()) is True
-        served.client.split_shard(
-            StreamName=names[2], ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
-        )
-        assert (
-            served.client.describe_stream_summary(StreamName=names[2])["StreamDescriptionSummary"][
-                "StreamStatus"
-            ]
-            == "UPDATING"
-        )
-        clock.advance(1)
-        assert sensor.poke(context()) is False
-        assert KinesisStreamSensor(task_id="some", streams=names[:2]).poke(context()) is True
-        clock.advance(5)
-        served.client.delete_stream(StreamName=names[0])
-        with pytest.raises(StreamError, match=r"-pin': 'DELETING'"):
-            sensor.poke(context())
-
-
-def test_a_sensor_waits_for_kinesis_and_says_what_it_waited_for(
-    service: Kinesis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    sensor = KinesisStreamSensor(task_id="streams")
-    service.url = "http://127.0.0.1:1"
-    with connected(service, monkeypatch, lake=True):
-        assert sensor.poke(context()) is False
-
-    def timeout(*_: Any) -> None:
-        raise AirflowSensorTimeout("Sensor has timed out")
-
-    monkeypatch.setattr("airflow.providers.common.compat.sdk.BaseSensorOperator.execute", timeout)
-    with pytest.raises(StreamError, match=r"streaming-12e834567890-pin.*ACTIVE.*Repair: "):
-        sensor.execute(context())

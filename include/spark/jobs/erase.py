@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument("--posts", required=True, help="file of the posts' ids, as JSON lines")
     parser.add_argument("--found", required=True, type=json.loads, help="what find_user found, without posts")
     parser.add_argument("--name-sha256", required=True, help="SHA-256 of the user's name")
+    parser.add_argument("--user-id", required=True, help="the part of the names that is a person's own")
     for name in ("stage", "silver", "ops"):
         parser.add_argument(f"--{name}", required=True, help=f"schema {name}, quoted where it must be")
     args = parser.parse_args()
@@ -22,12 +23,13 @@ def main() -> None:
     with present(f"The list {args.posts}", "clear `erase_objects`, which writes it again."):
         posts = spark.read.schema("ind INT").json(args.posts)
         found = Found(**{**args.found, "posts": []})
-        counts = erase_rows(spark, schemas, posts, found, args.name_sha256)
+        counts = erase_rows(spark, schemas, args.user_id, posts, found, args.name_sha256)
     for table, rows in counts.items():
         print(f"{table}: {rows} rows erased")
     print(
         "Older versions of these tables hold the rows until VACUUM removes their files (task optimize, "
-        "setting retention.vacuum_hours); Kafka holds the records until its own retention removes them"
+        "setting retention.vacuum_hours); Kafka and Kinesis hold the records until their own retention "
+        "removes them: until then do not rebuild the speed layer"
     )
     print("RESULT " + json.dumps({"rows": counts}))
 

@@ -17,10 +17,11 @@ def main() -> None:
     parser.add_argument(
         "--objects", required=True, type=json.loads, help="patterns of objects, as a JSON list"
     )
+    parser.add_argument("--user-id", required=True, help="the part of the names that is a person's own")
     for name in ("stage", "silver"):
         parser.add_argument(f"--{name}", required=True, help=f"schema {name}, quoted where it must be")
     args = parser.parse_args()
-    found = find_user(session(), args.silver, args.stage, args.objects, args.wanted)
+    found = find_user(session(), args.silver, args.stage, args.user_id, args.objects, args.wanted)
     print(f"User {args.wanted.digest[:8]} (SHA-256 of the name): {len(found.posts)} posts")
     if found.unclear:
         print(

@@ -10,7 +10,8 @@ from functools import partial, reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
-from pinspark.contracts import TABLES
+from pinspark import tables
+from pinspark.contracts import TABLES, load_contract
 from pinspark.delta import merge, retry_conflicts
 from pinspark.landing import unquoted
 from pinspark.users import Found, loose_name, of_name
@@ -18,10 +19,11 @@ from pinspark.users import Found, loose_name, of_name
 # the id in a line that is no strict JSON
 LOOSE_ID = r'"(?:index|ind)"\s*:\s*"?(-?[0-9]{1,10})'
 _LINE = ("source_table", "kind", "key", "line")
+_RECORD = ("source_table", "kind", "shard_id", "sequence_number")
 
 
 def erase_rows(
-    spark: SparkSession, schemas: dict[str, str], posts: DataFrame, found: Found, digest: str
+    spark: SparkSession, schemas: dict[str, str], user_id: str, posts: DataFrame, found: Found, digest: str
 ) -> dict[str, int]:
     """Delete the posts and the user's lines everywhere; count the rows by table.
 
@@ -34,9 +36,11 @@ def erase_rows(
         counts[f"stage.{name}"] = _delete(spark, f"{stage}.`{name}`", posts, "ind")
         rejects = f"{stage}.`{name}_rejects`"
         counts[f"stage.{name}_rejects"] = _delete(spark, rejects, gone(rejects), *_LINE)
+    staged = f"{stage}.`user`"
     counts["stage.user"] += _delete(
-        spark, f"{stage}.`user`", old_copies(spark, stage, found, digest), "ind", "run"
+        spark, staged, old_copies(spark, staged, found, digest, "run"), "ind", "run"
     )
+    counts |= _erase_streamed(spark, silver, user_id, posts, found, digest)
     correct_ledger(spark, silver, schemas["ops"], posts, gone(f"{silver}.quarantine"))
     quarantine = f"{silver}.quarantine"
     counts["silver.quarantine"] = _delete(spark, quarantine, gone(quarantine), *_LINE)
@@ -45,23 +49,41 @@ def erase_rows(
     return counts
 
 
-def gone_lines(spark: SparkSession, table: str, posts: DataFrame, digest: str) -> DataFrame:
+def _erase_streamed(
+    spark: SparkSession, silver: str, user_id: str, posts: DataFrame, found: Found, digest: str
+) -> dict[str, int]:
+    """Delete the user's rows of the speed layer."""
+    names = {table: tables.speed(load_contract(table), user_id).name for table in TABLES}
+    refused, user = tables.speed_quarantine(user_id).name, f"{silver}.`{names['user']}`"
+    gone = gone_lines(spark, f"{silver}.`{refused}`", posts, digest if found.sole else "", _RECORD)
+    counts = {f"silver.{refused}": _delete(spark, f"{silver}.`{refused}`", gone, *_RECORD)}
+    copies = old_copies(spark, user, found, digest, "sequence_number")
+    old = _delete(spark, user, copies, "ind", "sequence_number")
+    for name in names.values():
+        counts[f"silver.{name}"] = _delete(spark, f"{silver}.`{name}`", posts, "ind")
+    counts[f"silver.{names['user']}"] += old
+    return counts
+
+
+def gone_lines(
+    spark: SparkSession, table: str, posts: DataFrame, digest: str, place: tuple[str, ...] = _LINE
+) -> DataFrame:
     """Select the refused lines that go: rows of the posts, junk that holds an id of them or the name."""
     raw = unquoted(F.col("raw"))
     loose = F.transform(F.regexp_extract_all(raw, F.lit(LOOSE_ID), 1), lambda text: text.try_cast("int"))
     lines = spark.table(table).withColumns({"raw": raw, "loose": loose})
     own = F.col("ind").isNotNull()
-    inds = lines.select(*_LINE, F.explode(F.when(own, F.array("ind")).otherwise(F.col("loose"))).alias("ind"))
-    named = lines.where(~own & of_name(loose_name(F.col("raw")), digest)).select(*_LINE)
-    return inds.join(posts, "ind", "left_semi").select(*_LINE).unionAll(named).distinct()
+    inds = lines.select(*place, F.explode(F.when(own, F.array("ind")).otherwise(F.col("loose"))).alias("ind"))
+    named = lines.where(~own & of_name(loose_name(F.col("raw")), digest)).select(*place)
+    return inds.join(posts, "ind", "left_semi").select(*place).unionAll(named).distinct()
 
 
-def old_copies(spark: SparkSession, stage: str, found: Found, digest: str) -> DataFrame:
-    """Select staged rows of the user whose post is another's by now."""
+def old_copies(spark: SparkSession, table: str, found: Found, digest: str, told_by: str) -> DataFrame:
+    """Select rows of the user whose post is another's by now; `told_by` tells copies of a post apart."""
     joined = F.date_format("date_joined", "yyyy-MM-dd HH:mm:ss")
     same = F.col("age").eqNullSafe(F.lit(found.age)) & joined.eqNullSafe(F.lit(found.date_joined))
-    rows = spark.table(f"{stage}.`user`").where(of_name("user_name", digest) & same & F.lit(found.known))
-    return rows.select("ind", "run").distinct()
+    rows = spark.table(table).where(of_name("user_name", digest) & same & F.lit(found.known))
+    return rows.select("ind", told_by).distinct()
 
 
 def correct_ledger(spark: SparkSession, silver: str, ops: str, posts: DataFrame, lines: DataFrame) -> None:

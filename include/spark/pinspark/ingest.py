@@ -10,13 +10,13 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from pinspark.checkpoints import current_checkpoint
 from pinspark.contracts import load_contract
-from pinspark.kinesis_shards import StreamLostError
+from pinspark.kinesis_shards import lost
 from pinspark.stream import Feed, clean_records, open_stream, write_batches
 
 LOOK_SECONDS = 0.5
 SAID = 1000  # most signs of an error that is told
 # an error of the source or of a micro-batch comes back as the text of a Python traceback
-_LOST = re.compile(r"StreamLostError: (Stream .*)")
+_LOST = re.compile(r"StreamLostError: Stream `(.*?)`: (.*?)\. Nothing was skipped")
 _CAUSE = re.compile(r"^[\w.]*(?:Error|Exception): .*", re.MULTILINE)
 
 
@@ -104,8 +104,8 @@ def _check(progress: Progress) -> None:
     if error is None:
         return
     said = str(error)
-    if lost := _LOST.search(said):
-        raise StreamLostError(lost[1])
+    if found := _LOST.search(said):
+        raise lost(found[1], found[2])
     found = _CAUSE.search(said)
     cause = (found[0] if found else said)[:SAID]
     raise IngestError(

@@ -6,6 +6,7 @@ An offset holds when the stream was made and, for each shard, a position; childr
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ class KinesisSource(DataSource):
         unknown = {name.lower() for name in self.options} - {name.lower() for name in OPTIONS}
         if unknown or not given["streamName"]:
             said = f"unknown options {', '.join(sorted(unknown))}" if unknown else "no streamName"
-            raise ValueError(f"Source kinesis: {said}. Repair: it takes {', '.join(OPTIONS)}.")
+            raise ValueError(f"Source kinesis: {said}. Repair: give of {', '.join(OPTIONS)} what is needed.")
         most = int(given["maxRecordsPerFetch"] or FETCHED)
         stream = Stream(str(given["streamName"]), given["region"], given["endpoint"], most)
         return KinesisReader(stream, first_position(given["initialPosition"] or "trim_horizon"))
@@ -79,16 +80,14 @@ def first_position(text: str) -> Position:
         return beginning()
     if text.lower() == "latest":
         return beginning(now_ms())
-    try:
+    with suppress(ValueError, TypeError, KeyError):
         moment = datetime.fromisoformat(json.loads(text)["at_timestamp"])
-        if moment.tzinfo is None:
-            raise ValueError("it has no zone")
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"initialPosition {text!r} is not understood ({error}). Repair: give trim_horizon, latest or "
-            '{"at_timestamp": "2022-10-15T13:00:00+00:00"}.'
-        ) from None
-    return beginning(round(moment.timestamp() * 1000))
+        if moment.tzinfo is not None:
+            return beginning(round(moment.timestamp() * 1000))
+    raise ValueError(
+        f"initialPosition {text!r} is not understood. Repair: give trim_horizon, latest or "
+        '{"at_timestamp": "2022-10-15T13:00:00+00:00"}, with a zone.'
+    )
 
 
 class KinesisReader(DataSourceStreamReader, SupportsTriggerAvailableNow):

@@ -96,15 +96,16 @@ def write_batches(feed: Feed, contract: Contract, checkpoint: str) -> Callable[[
     """Return what writes a micro-batch; one that comes again after a crash is passed over by Delta.
 
     Delta remembers a writer's highest number, so that a new checkpoint, which counts from 0, must be another
-    writer. The server unpickles it without this package: no cached function, which would go there by name.
+    writer. What is returned travels to the server by value: it must hold nothing that cannot.
     """
-    rows, quarantine, table = feed.rows, feed.quarantine, contract.table
+    rows, quarantine = feed.rows, feed.quarantine
 
     def write(found: DataFrame, number: int) -> None:
         kept = found.persist()  # read and cleaned once
         try:
             if not kept.where("refused").isEmpty():
-                append_once(refused_rows(kept, contract), quarantine, f"{checkpoint}/{table}", number)
+                writer = f"{checkpoint}/{contract.table}"
+                append_once(refused_rows(kept, contract), quarantine, writer, number)
             append_once(good_rows(kept, contract), rows, checkpoint, number)
         finally:
             kept.unpersist()

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 from pinspark.contracts import load_contract
 from pinspark.landing import GONE, parse_lines, read_lines, unquoted
 from pinspark.stage import clean_lines
+from pinspark.tables import speed, speed_quarantine
 
 Identity = tuple[int | None, str | None]  # age, date_joined
 _SECOND = "yyyy-MM-dd HH:mm:ss"
@@ -59,23 +60,33 @@ def parse_wanted(text: str) -> Wanted:
     return Wanted(str(given.pop("name_sha256")), given)
 
 
-def find_user(spark: SparkSession, silver: str, stage: str, objects: list[str], wanted: Wanted) -> Found:
+def find_user(
+    spark: SparkSession, silver: str, stage: str, user_id: str, objects: list[str], wanted: Wanted
+) -> Found:
     """Look everywhere; raises AmbiguousUserError when the name and what is given fit several users."""
-    rows = user_rows(spark, silver, stage, objects, wanted.digest).distinct().collect()
+    rows = user_rows(spark, silver, stage, user_id, objects, wanted.digest).distinct().collect()
     found = identify(rows, wanted)
     return without_others(spark, silver, found, wanted.digest)
 
 
-def user_rows(spark: SparkSession, silver: str, stage: str, objects: list[str], digest: str) -> DataFrame:
+def user_rows(
+    spark: SparkSession, silver: str, stage: str, user_id: str, objects: list[str], digest: str
+) -> DataFrame:
     """Select rows of the name; columns ind, age, joined, known (age and date could be read)."""
     refused = [
         spark.table(f"{schema}.{table}")
         .where("source_table = 'user'")
         .select(unquoted(F.col("raw")).alias("raw"))
-        for schema, table in ((silver, "quarantine"), (stage, "user_rejects"))
+        for schema, table in (
+            (silver, "quarantine"),
+            (stage, "user_rejects"),
+            (silver, f"`{speed_quarantine(user_id).name}`"),
+        )
     ]
     lines = [*refused, *(read_lines(spark, [path]).select("raw") for path in objects if _there(spark, path))]
-    tables = [_typed(spark.table(f"{schema}.`user`"), digest) for schema in (silver, stage)]
+    streamed = f"{silver}.`{speed(load_contract('user'), user_id).name}`"
+    named = (f"{silver}.`user`", f"{stage}.`user`", streamed)
+    tables = [_typed(spark.table(table), digest) for table in named]
     return reduce(DataFrame.unionAll, [*tables, *(_read(each, digest) for each in lines)])
 
 

@@ -29,7 +29,7 @@ geo AS (
     SELECT
         ind,
         MAX_BY(
-            STRUCT(country, coordinates, `timestamp` AS post_ts),
+            STRUCT(country, coordinates, `timestamp`),
             STRUCT(LENGTH(sequence_number), sequence_number)
         ) AS newest
     FROM {{ silver }}.`{{ user_id }}_geo_table`
@@ -48,8 +48,8 @@ users AS (
 
 SELECT
     COALESCE(pin.ind, geo.ind, users.ind) AS ind,
-    geo.newest.post_ts,
-    CAST(geo.newest.post_ts AS DATE) AS post_date,
+    geo.newest.`timestamp` AS post_ts,
+    CAST(geo.newest.`timestamp` AS DATE) AS post_date,
     pin.newest.category,
     pin.newest.unique_id,
     pin.newest.title,

@@ -106,6 +106,8 @@ class KinesisHook(AwsBaseHook):
                 self.conn.create_stream(StreamName=name, ShardCount=shards)
                 made.append(name)
             except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                    raise self._out_of_reach(name, error) from error
                 if error.response["Error"]["Code"] != _THERE:  # else: another run was faster
                     raise StreamError(
                         f"{self.where()} could not make the stream `{name}` of {shards} shards: {error}.",

@@ -27,9 +27,9 @@ NEEDS = {
     "publish": ["stage", "silver", "ops"],
     "reconcile": ["silver", "ops"],
     "replay": ["silver", "ops"],
-    "find_user": ["stage", "silver"],
-    "erase": ["stage", "silver", "ops"],
-    "optimize": ["stage", "silver", "gold", "ops"],
+    "find_user": ["stage", "silver", "user_id"],
+    "erase": ["stage", "silver", "ops", "user_id"],
+    "optimize": ["stage", "silver", "gold", "ops", "user_id"],
     "ingest": ["silver"],
     "audit_stream": ["silver", "ops"],
 }

@@ -9,6 +9,7 @@ from pinspark.optimize import OptimizeError, optimize_tables
 from pinspark.tables import LEDGER_TABLE, QUALITY_TABLE, STALE_TABLE
 from tests.include.conftest import Lake
 
+USER_ID = "12e834567890"
 SCHEMAS = {name: f"`12e8_optimize_{name}`" for name in ("stage", "silver", "gold", "ops")}
 
 
@@ -39,9 +40,10 @@ def test_a_bad_table_is_named_at_the_end_and_hides_no_other(
     spark: SparkSession, ops: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(optimize, "all_tables", lambda: [LEDGER_TABLE, QUALITY_TABLE, STALE_TABLE])
+    monkeypatch.setattr(optimize, "speed_tables", lambda user_id: [] if user_id == USER_ID else None)
     before = spark.table(f"{ops}.ledger").collect()
     with pytest.raises(OptimizeError, match=r"1 of 4 tables failed\. .*quality_results.*Repair: "):
-        optimize_tables(spark, SCHEMAS, 168)
+        optimize_tables(spark, SCHEMAS, USER_ID, 168)
     said = capsys.readouterr().out
     assert f"{ops}.`ledger`: 3 files became 1" in said
     assert f"{ops}.`stale_days`: 0 files became 0" in said
@@ -56,6 +58,7 @@ def test_files_leave_early_when_the_settings_say_so(
     spark: SparkSession, ops: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(optimize, "all_tables", lambda: [LEDGER_TABLE])
-    assert optimize_tables(spark, SCHEMAS, 0) == 2
+    monkeypatch.setattr(optimize, "speed_tables", lambda _: [])
+    assert optimize_tables(spark, SCHEMAS, USER_ID, 0) == 2
     assert files(spark, f"{ops}.ledger") == 1
     assert files(spark, f"{SCHEMAS['gold']}.`2nd`") == 1
