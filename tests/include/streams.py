@@ -78,7 +78,7 @@ class Streams:
             "ingest", user_id=self.lake.user_id, checkpoints=root, options=json.dumps(options), **given
         )
 
-    def audit(self, sent: list[Sent], run: str, **changes: Any) -> dict[str, Any]:
+    def audit(self, sent: list[Sent], run: str, /, **changes: Any) -> dict[str, Any]:
         """Run the audit of one sending."""
         manifests = [self.manifest(table, sent, run) | changes for table in TABLES]
         return self.run_job("audit_stream", manifests, user_id=self.lake.user_id)
@@ -92,7 +92,8 @@ class Streams:
         )
         path.write_bytes(gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode()))
         start, end = WINDOW
-        counts = {"selected": len(own), "count": len(own), "ids": f"file://{path}"}
+        posts = len({one.ind for one in own})
+        counts = {"selected": posts, "count": posts, "ids": f"file://{path}"}
         about = {"table": table, "stream": self.name(table), "run": run}
         return about | {"window_start": start, "window_end": end} | counts
 
@@ -126,3 +127,9 @@ def person(spark: SparkSession, lake: Lake, user_id: str, gold: str) -> Lake:
     for view in ("post_speed", "post_wide"):
         spark.sql(own.render(SQL / "serving" / f"{view}.sql"))
     return own
+
+
+def insert(spark: SparkSession, table: str, columns: str, *rows: str) -> None:
+    """Write rows into a table, each as the text of its values."""
+    if rows:
+        spark.sql(f"INSERT INTO {table} ({columns}) VALUES {', '.join(f'({row})' for row in rows)}")

@@ -273,7 +273,7 @@ def test_the_first_position_is_now_or_a_moment() -> None:
     ["soon", "{}", "[]", "7", "null", '{"at_timestamp": 7}', '{"at_timestamp": "2022-10-15T13:00:00"}', "{"],
 )
 def test_a_first_position_that_is_not_understood_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"initialPosition .* is not understood .*Repair: give trim_horizon"):
+    with pytest.raises(ValueError, match=r"initialPosition .* is not understood\. Repair: give trim_horizon"):
         first_position(text)
 
 
@@ -286,5 +286,5 @@ def test_a_first_position_that_is_not_understood_is_refused(text: str) -> None:
     ],
 )
 def test_an_option_that_would_not_be_honoured_is_refused(options: dict[str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=f"Source kinesis: {said}. Repair: it takes streamName, region"):
+    with pytest.raises(ValueError, match=rf"Source kinesis: {said}\. Repair: give of streamName, region"):
         KinesisSource(options).streamReader(None)
