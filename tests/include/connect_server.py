@@ -106,11 +106,12 @@ def start_server(folder: Path, seconds: float, env: Mapping[str, str]) -> tuple[
         )
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
+    inherited = {name: text for name, text in os.environ.items() if name != "SPARK_REMOTE"}
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             command(folder, port),
             cwd=folder,
-            env={**os.environ, "PYSPARK_PYTHON": sys.executable, **env},
+            env={**inherited, "PYSPARK_PYTHON": sys.executable, **env},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
