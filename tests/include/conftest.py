@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from pinspark.session import session
 from tests.include.connect_server import connect_server
+from tests.include.kinesis_server import AWS, Kinesis, kinesis_endpoint
 
 SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 
@@ -33,12 +34,22 @@ class Lake:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    with connect_server(tmp_path_factory.mktemp("connect")) as url:
+    with connect_server(tmp_path_factory.mktemp("connect"), env=AWS) as url:
         os.environ["SPARK_REMOTE"] = url
         started = session()
         yield started
         started.stop()
         del os.environ["SPARK_REMOTE"]
+
+
+@pytest.fixture(scope="session")
+def kinesis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kinesis]:
+    """The endpoint, and its keys for readers in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in AWS.items():
+            patch.setenv(name, value)
+        with kinesis_endpoint(tmp_path_factory.mktemp("kinesis")) as started:
+            yield started
 
 
 @pytest.fixture(scope="session")

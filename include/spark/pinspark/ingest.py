@@ -16,8 +16,10 @@ from pinspark.session import together
 from pinspark.stream import Feed, clean_records, open_stream, write_batches
 
 LOOK_SECONDS = 0.5
-# an error of the source comes back as the text of a Python traceback
+SAID = 1000  # most signs of an error that is told
+# an error of the source or of a micro-batch comes back as the text of a Python traceback
 _LOST = re.compile(r"StreamLostError: Stream `(.*?)`: (.*?)\. Nothing was skipped")
+_CAUSE = re.compile(r"^[\w.]*(?:Error|Exception): .*", re.MULTILINE)
 
 
 class IngestError(RuntimeError):
@@ -107,7 +109,9 @@ def _check(progress: Progress) -> None:
     said = str(error)
     if found := _LOST.search(said):
         raise lost(found[1], found[2])
+    found = _CAUSE.search(said)
+    cause = (found[0] if found else said)[:SAID]
     raise IngestError(
-        f"{progress.feed.stream} could not be read into {progress.feed.rows}: {said[:2000]} Repair: remove "
-        "what it names, then clear `ingest`, which goes on where it stood."
+        f"{progress.feed.stream} could not be read into {progress.feed.rows}: {cause} Repair: remove what it "
+        "names, then clear `ingest`, which goes on where it stood."
     ) from error

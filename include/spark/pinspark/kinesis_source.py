@@ -117,9 +117,7 @@ class KinesisReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         """Look how far each shard can be read; raises StreamLostError."""
         time.sleep(max(0.0, self._reached + PAUSE_SECONDS - time.monotonic()))
         self._reached = time.monotonic()
-        said = self._describe()
-        if start["created"] != said.created:
-            raise lost(self.stream.name, "it was deleted and made anew since it was read last")
+        said = self._describe_same(start)
         shards = self.stream.parents()
         begun = self._begun(start["shards"], shards)
         reached = {}
@@ -132,10 +130,17 @@ class KinesisReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return {"created": said.created, "shards": reached}
 
     def partitions(self, start: Offset, end: Offset) -> Sequence[InputPartition]:
-        """Give a partition for each shard with something to read."""
-        first = self.first
-        pairs = ((name, start["shards"].get(name, first), to) for name, to in end["shards"].items())
-        return [ShardPart(name, at, to["after"]) for name, at, to in pairs if to["after"] != at["after"]]
+        """Give a partition for each shard with something to read; raises StreamLostError.
+
+        A batch that comes again after a crash may be planned long ago, and by a run that was begun otherwise.
+        """
+        said, parts = self._describe_same(end), []
+        for name, to in end["shards"].items():
+            at = {**start["shards"].get(name, beginning()), "start": to["start"]}
+            if to["after"] != at["after"]:
+                self.stream.check_kept(name, at, said.retention_ms)
+                parts.append(ShardPart(name, at, to["after"]))
+        return parts
 
     def read(self, partition: InputPartition) -> Iterator["RecordBatch"]:
         """Read one partition as Arrow batches; raises StreamLostError when its end is not found."""
@@ -161,10 +166,23 @@ class KinesisReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return self.stream.reach(name, position, self.until, whole=isinstance(limit, ReadAllAvailable))
 
     def _begun(self, known: dict[str, Position], shards: dict[str, set[str]]) -> dict[str, Position]:
-        """Add the shards whose parents, where there are any left, have been read to their end."""
+        """Add the shards whose parents, where there are any left, have been read to their end.
+
+        They begin where the checkpoint did: the first position of this run may lie after their records.
+        """
+        first = beginning(
+            min((position["start"] for position in known.values()), default=self.first["start"])
+        )
         open_shards = {name for name in shards if not known.get(name, {}).get("done")}
         new = (name for name, parents in shards.items() if name not in known and not parents & open_shards)
-        return {**known, **{name: dict(self.first) for name in new}}
+        return {**known, **{name: dict(first) for name in new}}
+
+    def _describe_same(self, offset: Offset) -> Description:
+        """Look at the stream; raises StreamLostError when an offset is of another one of its name."""
+        said = self._describe()
+        if offset["created"] != said.created:
+            raise lost(self.stream.name, "it was deleted and made anew since it was read last")
+        return said
 
     def _describe(self) -> Description:
         """Look at the stream itself now and then."""

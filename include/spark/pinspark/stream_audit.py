@@ -43,11 +43,30 @@ def parse_sent(data: Any) -> Sent:
         raise ManifestError(
             f"A manifest of a stream is due; {', '.join(missing)} missing in {data!r}. {REPAIR}"
         )
-    if data["table"] not in TABLES or not str(data["run"]).isalnum():
+    if data["table"] not in TABLES or not (isinstance(data["run"], str) and data["run"].isalnum()):
         raise ManifestError(f"Manifest of table {data['table']!r}, run {data['run']!r}: no such. {REPAIR}")
-    start, end = (datetime.fromisoformat(data[name]) for name in ("window_start", "window_end"))
-    counts = (int(data["selected"]), int(data["count"]))
-    return Sent(data["table"], data["stream"], start, end, data["run"], *counts, str(data["ids"]))
+    try:
+        start, end = (datetime.fromisoformat(data[name]) for name in ("window_start", "window_end"))
+        counts = (int(data["selected"]), int(data["count"]))
+        if not start < end:
+            raise ValueError("the window ends before it starts")
+        if not start.tzinfo:
+            raise ValueError("the window has no zone")
+    except (ValueError, TypeError) as error:  # moments with and without a zone do not compare
+        raise ManifestError(f"Manifest of {data['table']!r}: {error}. {REPAIR}") from error
+    return Sent(data["table"], str(data["stream"]), start, end, data["run"], *counts, str(data["ids"]))
+
+
+def parse_sents(data: Any) -> list[Sent]:
+    """Read the three manifests of a window, which must be of one run and one window; raises ManifestError."""
+    found = [parse_sent(each) for each in data] if isinstance(data, list) else []
+    found.sort(key=lambda sent: TABLES.index(sent.table))
+    if tuple(sent.table for sent in found) != TABLES:
+        said = ", ".join(sent.table for sent in found) or repr(data)
+        raise ManifestError(f"Manifests of {', '.join(TABLES)} are due, these came: {said}. {REPAIR}")
+    if len({(sent.run, sent.start, sent.end) for sent in found}) != 1:
+        raise ManifestError(f"The three manifests are of different runs or windows. {REPAIR}")
+    return found
 
 
 def newest(sequence: str) -> Column:
@@ -67,6 +86,7 @@ def audit_stream(spark: SparkSession, sent: Sent, feed: Feed) -> list[Finding]:
     )
     said = f"{sent.count} acknowledged, {kept} rows + {refused} refused"
     lacking = f"{said}; ids {found.sample}" if missing else said
+    missing += abs(sent.count - kept - refused - missing)  # an id file of another sending tells nothing
     orphans = sent.selected - sent.count
     return [
         Finding(sent.table, "stream_sums", "fail", sent.count, missing, lacking),

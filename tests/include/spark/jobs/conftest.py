@@ -15,7 +15,9 @@ import pinspark.contracts
 from pinspark.contracts import TABLES, contract_text, load_contract
 from tests.include.conftest import Lake
 from tests.include.contracts.test_contracts import changed
+from tests.include.kinesis_server import Kinesis
 from tests.include.landed import Landing, Row
+from tests.include.streams import Streams, person
 
 JOBS = Path(__file__).resolve().parents[4] / "include" / "spark" / "jobs"
 Run = Callable[..., dict[str, Any]]
@@ -28,6 +30,8 @@ NEEDS = {
     "find_user": ["stage", "silver", "user_id"],
     "erase": ["stage", "silver", "ops", "user_id"],
     "optimize": ["stage", "silver", "gold", "ops", "user_id"],
+    "ingest": ["silver"],
+    "audit_stream": ["silver", "ops"],
 }
 
 
@@ -44,7 +48,7 @@ def run_job(spark: SparkSession, lake: Lake) -> Run:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", [job, *arguments])
             patch.setattr(
-                "builtins.print", lambda *parts: lines.extend(" ".join(map(str, parts)).split("\n"))
+                "builtins.print", lambda *parts, **_: lines.extend(" ".join(map(str, parts)).split("\n"))
             )
             runpy.run_path(str(JOBS / f"{job}.py"), run_name="__main__")
         assert lines[-1].startswith("RESULT ")
@@ -52,6 +56,23 @@ def run_job(spark: SparkSession, lake: Lake) -> Run:
         return result | {"log": lines[:-1]}
 
     return run
+
+
+@pytest.fixture(scope="module")
+def streams(
+    spark: SparkSession,
+    lake: Lake,
+    kinesis: Kinesis,
+    run_job: Run,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Streams]:
+    """Make tables and views of a person, who has no streams yet."""
+
+    def make(user_id: str) -> Streams:
+        own = person(spark, lake, user_id, f"`{user_id}_gold`")
+        return Streams(spark, own, kinesis, run_job, tmp_path_factory.mktemp("streams"))
+
+    return make
 
 
 @pytest.fixture
