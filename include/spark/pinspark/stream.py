@@ -28,6 +28,8 @@ class Feed:
     rows: str
     quarantine: str
     checkpoints: str
+    silver: str
+    user_id: str
 
     @classmethod
     def of(cls, table: str, user_id: str, silver: str, root: str) -> "Feed":
@@ -39,6 +41,8 @@ class Feed:
             f"{silver}.`{name}`",
             f"{silver}.`{tables.speed_quarantine(user_id).name}`",
             f"{root.rstrip('/')}/{name}",
+            silver,
+            user_id,
         )
 
 
@@ -125,7 +129,10 @@ def append_once(rows: DataFrame, table: str, writer: str, number: int) -> None:
     rows.write.format("delta").mode("append").options(**once).saveAsTable(table)
 
 
-def check_tables(spark: SparkSession, feed: Feed, user_id: str, silver: str) -> None:
-    """Raise when a table of the stream is not what the contract says."""
-    for table in (tables.speed(load_contract(feed.table), user_id), tables.speed_quarantine(user_id)):
-        check_schema(spark, silver, table)
+def check_tables(spark: SparkSession, feed: Feed) -> None:
+    """Raise SchemaMismatchError when a table of the stream is not what the contract says."""
+    for table in (
+        tables.speed(load_contract(feed.table), feed.user_id),
+        tables.speed_quarantine(feed.user_id),
+    ):
+        check_schema(spark, feed.silver, table)
