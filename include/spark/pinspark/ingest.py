@@ -61,7 +61,8 @@ def ingest(
 ) -> dict[str, dict[str, int]]:
     """Read every stream up to now, or for so many seconds; count batches and records by table.
 
-    Raises SchemaMismatchError, CheckpointLostError, StreamLostError or IngestError; the other streams are stopped then.
+    Raises SchemaMismatchError, CheckpointLostError, StreamLostError or IngestError; the other streams are
+    stopped then.
     """
     together(*(partial(check_tables, spark, feed) for feed in feeds))
     found = together(*(partial(current_checkpoint, spark, feed, rebuild) for feed in feeds))
