@@ -52,6 +52,11 @@ class Streams:
         """Name the table of refused records, quoted."""
         return f"{self.lake.silver}.`{self.lake.user_id}_quarantine`"
 
+    @property
+    def own(self) -> dict[str, str]:
+        """Give the arguments that tell one person's tables from another's."""
+        return {"user_id": self.lake.user_id, "silver": self.lake.silver}
+
     def create(self, shards: int = 1) -> "Streams":
         """Create the three streams."""
         for table in TABLES:
@@ -74,14 +79,12 @@ class Streams:
         """Run the job and give its RESULT and log."""
         options = {"endpoint": self.kinesis.url, "region": REGION} | json.loads(given.pop("options", "{}"))
         root = f"file://{self.folder}/checkpoints"
-        return self.run_job(
-            "ingest", user_id=self.lake.user_id, checkpoints=root, options=json.dumps(options), **given
-        )
+        return self.run_job("ingest", **self.own, checkpoints=root, options=json.dumps(options), **given)
 
     def audit(self, sent: list[Sent], run: str, /, **changes: Any) -> dict[str, Any]:
         """Run the audit of one sending."""
         manifests = [self.manifest(table, sent, run) | changes for table in TABLES]
-        return self.run_job("audit_stream", manifests, user_id=self.lake.user_id)
+        return self.run_job("audit_stream", manifests, **self.own)
 
     def manifest(self, table: str, sent: list[Sent], run: str) -> Row:
         """Write the id file of one sending and give its manifest."""
@@ -116,12 +119,14 @@ class Streams:
         return self.spark.table(f"{self.lake.gold}.{view}").orderBy("ind").collect()
 
 
-def person(spark: SparkSession, lake: Lake, user_id: str, gold: str) -> Lake:
-    """Create the speed tables of a person, and views that serve them in a schema of their own."""
-    own = replace(lake, user_id=user_id, gold=gold, speed_served="TRUE")
+def person(spark: SparkSession, lake: Lake, user_id: str) -> Lake:
+    """Create the speed tables of a person, and views that serve them, in schemas of their own."""
+    silver, gold = (f"`{user_id}_{schema}`" for schema in ("silver", "gold"))
+    own = replace(lake, user_id=user_id, silver=silver, gold=gold, speed_served="TRUE")
+    spark.sql(f"CREATE SCHEMA {own.silver}")
+    spark.sql(f"CREATE SCHEMA {own.gold}")
     for path in sorted((SQL / "silver").glob("speed_*.sql")):
         spark.sql(own.render(path))
-    spark.sql(f"CREATE SCHEMA {own.gold}")
     batch = f"SELECT * FROM {lake.gold}.post_batch WHERE FALSE"
     spark.sql(f"CREATE TABLE {own.gold}.post_batch USING DELTA AS {batch}")
     for view in ("post_speed", "post_wide"):

@@ -42,7 +42,7 @@ def run_job(spark: SparkSession, lake: Lake) -> Run:
     def run(job: str, manifests: Row | list[Row] | None = None, **given: str) -> dict[str, Any]:
         if manifests is not None:
             given["manifest" if isinstance(manifests, dict) else "manifests"] = json.dumps(manifests)
-        given |= {name: getattr(lake, name) for name in NEEDS[job]}
+        given = {name: getattr(lake, name) for name in NEEDS[job]} | given
         arguments = [part for name, text in given.items() for part in (f"--{name.replace('_', '-')}", text)]
         lines: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +69,7 @@ def streams(
     """Make tables and views of a person, who has no streams yet."""
 
     def make(user_id: str) -> Streams:
-        own = person(spark, lake, user_id, f"`{user_id}_gold`")
+        own = person(spark, lake, user_id)
         return Streams(spark, own, kinesis, run_job, tmp_path_factory.mktemp("streams"))
 
     return make

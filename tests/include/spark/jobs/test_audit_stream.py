@@ -131,7 +131,7 @@ def test_a_manifest_that_is_none_of_ours_is_refused(own: Streams, window: list[S
 @pytest.mark.parametrize("text", ["[7]", "[[]]", "[null]", '["pin"]', "[]", "7", '{"table": "pin"}'])
 def test_what_is_no_list_of_manifests_is_refused(own: Streams, text: str) -> None:
     with pytest.raises(ManifestError, match=r"Repair: clear the emulate task"):
-        own.run_job("audit_stream", json.loads(text), user_id=own.lake.user_id)
+        own.run_job("audit_stream", json.loads(text), **own.own)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_manifests_of_two_runs_or_less_than_three_are_refused(own: Streams, wind
     mixed = [own.manifest(table, window, f"b0000000000{n}") for n, table in enumerate(TABLES, 5)]
     for given in (mixed, mixed[:1], mixed[:1] * 3):
         with pytest.raises(ManifestError, match=r"Repair: clear the emulate task"):
-            own.run_job("audit_stream", given, user_id=own.lake.user_id)
+            own.run_job("audit_stream", given, **own.own)
 
 
 def test_an_id_file_that_is_gone_says_what_sends_the_window_again(own: Streams, window: list[Sent]) -> None:
