@@ -18,6 +18,7 @@ from devstack.config import Settings
 from devstack.errors import StackError
 
 SETUP = "pinterest_setup"
+STREAM = "pinterest_stream"
 DAYS_HELD_BACK = 3
 ROWS_SHOWN = 5
 # the eight questions; their _ranked views and extras are in the lake too (`make sql`)
@@ -35,6 +36,11 @@ LEDGER = (
     "SELECT source_table, sum(selected), sum(acknowledged), sum(silver) + sum(quarantined), sum(silver), "
     "sum(quarantined), sum(doubles) + sum(foreign_doubles) FROM ops.ledger GROUP BY source_table "
     "ORDER BY source_table"
+)
+# seen a moment after they were sent, before the batch layer has their day
+STREAMED = (
+    "SELECT count(*), count(DISTINCT speed.ind), count(batch.ind) FROM gold.post_speed AS speed "
+    "LEFT JOIN gold.post_batch AS batch ON speed.ind = batch.ind"
 )
 Answers = dict[str, tuple[list[str], list[lake.Row]]]
 
@@ -61,6 +67,9 @@ def main(settings: Settings) -> None:
     step(f"initial load, {first} to {last}")
     loaded = runs.load(settings, first.isoformat(), last.isoformat(), _say)
     before = _answers(settings)
+    step(f"stream, {newest}")
+    _stream(api, newest)
+    streamed = lake.query(settings, STREAMED)[1]
     step(f"backfill, {days[0]} to {days[1]}")
     filled = runs.backfill(settings, *(day.isoformat() for day in days), reprocess="completed", say=_say)
     after = _answers(settings)
@@ -70,6 +79,7 @@ def main(settings: Settings) -> None:
     _print_answers(console, before, after)
     step("numbers")
     _print_ledger(console, settings)
+    _print_streamed(console, streamed, newest)
     _print_stages(console, api, [loaded, *filled])
     _print_machine(console, settings, marks, begun)
     console.print(f"\nAirflow UI   {settings.airflow_url}   (no login; `make down` stops everything)")
@@ -93,6 +103,15 @@ def _first_and_last_day(settings: Settings) -> tuple[date, date]:
 def _setup(api: AirflowApi) -> None:
     run_id = f"demo__{int(time.time())}"
     runs.run_and_wait(api, SETUP, run_id, {}, _say)
+
+
+def _stream(api: AirflowApi, day: date) -> None:
+    """Send one day's posts through Kinesis; the hourly schedule stays off, as the data is old."""
+    window = {"window_start": f"{day}T00:00", "window_end": f"{day + timedelta(days=1)}T00:00"}
+    try:
+        runs.run_and_wait(api, STREAM, f"demo__{int(time.time())}", window, _say)
+    finally:
+        api.unpause(STREAM, paused=True)
 
 
 def _answers(settings: Settings) -> Answers:
@@ -140,6 +159,14 @@ def _print_ledger(console: Console, settings: Settings) -> None:
                 "Repair: ask `make sql` for ops.ledger to find the day, and backfill it."
             )
     console.print(table)
+
+
+def _print_streamed(console: Console, streamed: list[lake.Row], day: date) -> None:
+    """Show what the speed layer held of a day that the batch layer did not have yet."""
+    posts, ids, published = streamed[0]
+    console.print(
+        f"posts of {day} seen through the stream: {posts}, different {ids}, then published {published}"
+    )
 
 
 def _print_stages(console: Console, api: AirflowApi, done: Iterable[Run]) -> None:

@@ -159,7 +159,6 @@ def service(settings: Settings) -> Service:
             "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key,
             "AWS_DEFAULT_REGION": settings.region,
             "AWS_ENDPOINT_URL_KINESIS": settings.kinesis_endpoint,
-            "SPARK_HOME": str(settings.spark_site_packages / "pyspark"),
             "SPARK_LOCAL_DIRS": str(settings.service_dir("spark") / "tmp"),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "TZ": "UTC",

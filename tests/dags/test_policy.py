@@ -130,6 +130,50 @@ def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
     assert found == expected
 
 
+def streamed(ingested: str) -> dict[str, set[str]]:
+    """What both DAGs of the speed layer do behind their last ingest."""
+    answers = {f"analytics.{file.stem}" for file in (REPO / "include" / "sql" / "analytics").glob("*.sql")}
+    return {
+        "upload_spark_code": set(),
+        **{f"emulate.{t}": {"select_posts"} for t in ("pin", "geo", "user")},
+        "audit": {ingested, "upload_spark_code"},
+        "is_served": {"audit"},
+        "serve_speed": {"is_served"},
+        "serve_posts": {"serve_speed"},
+        **{key: {"serve_posts"} for key in answers},
+    }
+
+
+def test_stream_edges_are_exactly_the_designs(dag_bag: Any) -> None:
+    found = {task.task_id: set(task.upstream_task_ids) for task in dag_bag.dags["pinterest_stream"].tasks}
+    emulate = {f"emulate.{t}" for t in ("pin", "geo", "user")}
+    assert found == {
+        "wait_for_posts": set(),
+        "wait_for_streams": set(),
+        "select_posts": {"wait_for_posts", "wait_for_streams"},
+        "ingest": {"upload_spark_code", *emulate},
+        **streamed("ingest"),
+    }
+
+
+def test_a_continuous_reader_runs_beside_the_live_emulation_and_the_hourly_one_knows_its_name(
+    dag_bag: Any,
+) -> None:
+    live = dag_bag.dags["pinterest_live"]
+    found = {task.task_id: set(task.upstream_task_ids) for task in live.tasks}
+    emulate = {f"emulate.{t}" for t in ("pin", "geo", "user")}
+    assert found == {
+        "wait_for_streams": set(),
+        "select_posts": {"wait_for_streams"},
+        "ingest": {"upload_spark_code", "wait_for_streams"},
+        "catch_up": {"upload_spark_code", "ingest", *emulate},
+        **streamed("catch_up"),
+    }
+    hourly = dag_bag.dags["pinterest_stream"].get_task("ingest")
+    assert hourly.beside == f"{live.dag_id}.{live.get_task('ingest').task_id}"
+    assert "--until" in live.get_task("ingest").arguments
+
+
 def test_a_replay_ends_with_every_answer_made_anew(dag_bag: Any) -> None:
     found = {task.task_id: set(task.upstream_task_ids) for task in dag_bag.dags["pinterest_replay"].tasks}
     assert found == {

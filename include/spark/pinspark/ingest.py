@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -11,7 +12,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pinspark.checkpoints import current_checkpoint
 from pinspark.contracts import load_contract
 from pinspark.kinesis_shards import lost
-from pinspark.stream import Feed, clean_records, open_stream, write_batches
+from pinspark.session import together
+from pinspark.stream import Feed, check_tables, clean_records, open_stream, write_batches
 
 LOOK_SECONDS = 0.5
 SAID = 1000  # most signs of an error that is told
@@ -59,9 +61,12 @@ def ingest(
 ) -> dict[str, dict[str, int]]:
     """Read every stream up to now, or for so many seconds; count batches and records by table.
 
-    Raises CheckpointLostError, StreamLostError or IngestError; the other streams are stopped then.
+    Raises SchemaMismatchError, CheckpointLostError, StreamLostError or IngestError; the other streams are
+    stopped then.
     """
-    checkpoints = {feed.table: current_checkpoint(spark, feed, rebuild) for feed in feeds}
+    together(*(partial(check_tables, spark, feed) for feed in feeds))
+    found = together(*(partial(current_checkpoint, spark, feed, rebuild) for feed in feeds))
+    checkpoints = dict(zip((feed.table for feed in feeds), found, strict=True))
     queries: list[Progress] = []
     try:
         for feed in feeds:

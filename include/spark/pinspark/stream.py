@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark codebase
 
@@ -26,6 +28,8 @@ class Feed:
     rows: str
     quarantine: str
     checkpoints: str
+    silver: str
+    user_id: str
 
     @classmethod
     def of(cls, table: str, user_id: str, silver: str, root: str) -> "Feed":
@@ -37,6 +41,8 @@ class Feed:
             f"{silver}.`{name}`",
             f"{silver}.`{tables.speed_quarantine(user_id).name}`",
             f"{root.rstrip('/')}/{name}",
+            silver,
+            user_id,
         )
 
 
@@ -44,7 +50,9 @@ def open_stream(spark: SparkSession, feed: Feed, options: dict[str, str]) -> Dat
     """Open the stream by Databricks' own source; elsewhere ours takes its name."""
     if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
         _register_source(spark)
-    return spark.readStream.format("kinesis").option("streamName", feed.stream).options(**options).load()
+    # Databricks' own default is latest, which would pass over what was sent before the first run
+    given = {"initialPosition": "trim_horizon", **options, "streamName": feed.stream}
+    return spark.readStream.format("kinesis").options(**given).load()
 
 
 def _register_source(spark: SparkSession) -> None:
@@ -101,14 +109,16 @@ def write_batches(feed: Feed, contract: Contract, checkpoint: str) -> Callable[[
     rows, quarantine = feed.rows, feed.quarantine
 
     def write(found: DataFrame, number: int) -> None:
-        kept = found.persist()  # read and cleaned once
+        with suppress(PySparkException):  # serverless compute keeps nothing: it cleans twice
+            found.persist()
         try:
-            if not kept.where("refused").isEmpty():
+            if not found.where("refused").isEmpty():
                 writer = f"{checkpoint}/{contract.table}"
-                append_once(refused_rows(kept, contract), quarantine, writer, number)
-            append_once(good_rows(kept, contract), rows, checkpoint, number)
+                append_once(refused_rows(found, contract), quarantine, writer, number)
+            append_once(good_rows(found, contract), rows, checkpoint, number)
         finally:
-            kept.unpersist()
+            with suppress(PySparkException):
+                found.unpersist()
 
     return write
 
@@ -119,7 +129,10 @@ def append_once(rows: DataFrame, table: str, writer: str, number: int) -> None:
     rows.write.format("delta").mode("append").options(**once).saveAsTable(table)
 
 
-def check_tables(spark: SparkSession, feed: Feed, user_id: str, silver: str) -> None:
-    """Raise when a table of the stream is not what the contract says."""
-    for table in (tables.speed(load_contract(feed.table), user_id), tables.speed_quarantine(user_id)):
-        check_schema(spark, silver, table)
+def check_tables(spark: SparkSession, feed: Feed) -> None:
+    """Raise SchemaMismatchError when a table of the stream is not what the contract says."""
+    for table in (
+        tables.speed(load_contract(feed.table), feed.user_id),
+        tables.speed_quarantine(feed.user_id),
+    ):
+        check_schema(spark, feed.silver, table)

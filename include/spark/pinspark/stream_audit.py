@@ -48,12 +48,11 @@ def parse_sent(data: Any) -> Sent:
     try:
         start, end = (datetime.fromisoformat(data[name]) for name in ("window_start", "window_end"))
         counts = (int(data["selected"]), int(data["count"]))
-        if not start < end:
-            raise ValueError("the window ends before it starts")
-        if not start.tzinfo:
-            raise ValueError("the window has no zone")
-    except (ValueError, TypeError) as error:  # moments with and without a zone do not compare
+    except (ValueError, TypeError) as error:
         raise ManifestError(f"Manifest of {data['table']!r}: {error}. {REPAIR}") from error
+    if not (start.tzinfo and end.tzinfo and start < end):
+        said = f"the window {data['window_start']} to {data['window_end']} is none, or has no zone"
+        raise ManifestError(f"Manifest of {data['table']!r}: {said}. {REPAIR}")
     return Sent(data["table"], str(data["stream"]), start, end, data["run"], *counts, str(data["ids"]))
 
 

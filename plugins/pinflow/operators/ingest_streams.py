@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from pinflow.operators.cancel_orphans import runs_code
 from pinflow.operators.spark_job import PinsparkRunOperator
 from pinflow.run_name import RunName
+from pinflow.settings import load_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,8 +45,10 @@ class IngestStreamsOperator(PinsparkRunOperator):
 
     def _other(self) -> int | None:
         """Return the active run of the continuous reader."""
+        code = f"{load_settings().code}/"
         for run in self._hook.active_runs():
             name = RunName.parse(run.get("run_name", ""))
-            if name is not None and f"{name.dag_id}.{name.task_id}" == self.beside:
+            # another environment may have a reader of its own in the same workspace
+            if name and f"{name.dag_id}.{name.task_id}" == self.beside and runs_code(run, code):
                 return int(run["run_id"])
         return None
