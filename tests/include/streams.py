@@ -103,7 +103,7 @@ class Streams:
     def checkpoint(self, table: str) -> Path:
         """Give the folder of the checkpoint that the table names."""
         found = self.spark.sql(f"SHOW TBLPROPERTIES {self.rows_of(table)} ('pinflow.checkpoint')").collect()
-        return self.folder / "checkpoints" / f"{self.lake.user_id}_{table}_table" / found[0].value
+        return self.folder / "checkpoints" / f"{self.lake.user_id}_{table}_table" / str(found[0].value)
 
     def places(self, table: str) -> list[Place]:
         """Give shard and sequence number of every row, in order."""

@@ -1,7 +1,6 @@
 """What a crash leaves between the checkpoint and the tables: the next run ends with every record once."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,11 +70,3 @@ def test_a_batch_that_was_planned_and_not_written_comes_with_the_next_run(
     own.ingest()
     everything_once(own)
     assert [row.ind for row in own.posts()] == [*range(10), *range(20, 31)]
-
-
-def test_all_commits_gone_and_offsets_kept_doubles_nothing(own: Streams) -> None:
-    for table in TABLES:
-        shutil.rmtree(own.checkpoint(table) / "commits")
-    own.send_posts(40)
-    own.ingest()
-    everything_once(own)

@@ -8,6 +8,7 @@ import pytest
 
 from pinspark.checkpoints import CheckpointLostError
 from pinspark.contracts import TABLES
+from pinspark.delta import SchemaMismatchError
 from pinspark.ingest import IngestError
 from pinspark.kinesis_shards import StreamLostError
 from tests.include.streams import Streams
@@ -100,3 +101,14 @@ def test_a_stream_made_anew_is_lost_and_a_rebuild_reads_it_all_again(own: Stream
     again = own.ingest()
     assert {table: again[table]["records"] for table in TABLES} == dict.fromkeys(TABLES, 1)
     assert [row.ind for row in own.posts()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_table_that_is_not_the_contracts_is_named_before_anything_is_read(own: Streams) -> None:
+    # the last test: the column stays
+    own.spark.sql(f"ALTER TABLE {own.rows_of('user')} ADD COLUMN more STRING")
+    own.send_posts(7)
+    before = counted(own)
+    said = "0123456789e2_user_table: more STRING is not in the contract"
+    with pytest.raises(SchemaMismatchError, match=rf"{said}\. Repair: run pinterest_setup"):
+        own.ingest()
+    assert counted(own) == before
