@@ -64,7 +64,8 @@ def drop_doubles(spark: SparkSession, table: str) -> int:
         if doubles:
             row = F.max_by(F.struct(*rows.columns), newest("sequence_number")).alias("row")
             kept = rows.groupBy("ind").agg(row).select("row.*")
-            kept.write.format("delta").mode("overwrite").saveAsTable(table)
+            # a plain overwrite would forget what the table is clustered by
+            kept.write.format("delta").mode("overwrite").option("replaceWhere", "true").saveAsTable(table)
         return doubles
 
     return retry_conflicts(drop)
