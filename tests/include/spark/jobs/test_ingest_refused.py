@@ -11,6 +11,7 @@ from pinspark.contracts import TABLES
 from pinspark.delta import SchemaMismatchError
 from pinspark.ingest import IngestError
 from pinspark.kinesis_shards import StreamLostError
+from pinspark.optimize import drop_doubles
 from tests.include.streams import Streams
 
 REPAIR = r"Repair: .*run pinterest_stream with the param `rebuild`"
@@ -97,6 +98,11 @@ def test_a_stream_made_anew_is_lost_and_a_rebuild_reads_it_all_again(own: Stream
     assert [row.ind for row in own.posts()] == [row.ind for row in own.posts("post_speed")] == [1, 2, 3, 4, 5]
     for table in TABLES:
         shutil.rmtree(old[table])  # nobody needs it any more
+        doubles = len(own.places(table)) - 5
+        assert drop_doubles(own.spark, own.rows_of(table)) == doubles
+        assert counted(own)[table] == 5
+        detail = own.spark.sql(f"DESCRIBE DETAIL {own.rows_of(table)}").collect()[0]
+        assert detail.clusteringColumns == ["ind"]
     own.send_posts(6)
     again = own.ingest()
     assert {table: again[table]["records"] for table in TABLES} == dict.fromkeys(TABLES, 1)
