@@ -5,6 +5,8 @@ PYTHON ?= python3
 SUITE ?= all
 FORMAT ?= table
 REPROCESS ?= none
+RATE ?= 30
+SECONDS ?= 60
 RUN_BACKWARDS ?=
 
 # bytecode is written where it is first needed: compiling all of both environments beforehand takes a minute
@@ -12,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONPATH
 
 # what a person types reaches the shell as quoted text, by its name: make itself reads nothing in it
 typed = '$(subst ','\'',$(value $(1)))'
-unexport POSTS SPAN RANDOM_SEED SOURCE LIVE FROM TO REPROCESS RUN_BACKWARDS FORMAT Q SUITE BENCH
+unexport POSTS SPAN RANDOM_SEED SOURCE LIVE FROM TO REPROCESS RUN_BACKWARDS FORMAT Q SUITE BENCH RATE SECONDS
 
 VENV := $(or $(value DEVSTACK_VENV_DIR),.venv)
 AIRFLOW := $(call typed,VENV)/airflow/bin
@@ -21,7 +23,7 @@ STACK := $(AIRFLOW)/python -m devstack
 # these never download: without the environments nothing can run
 WHEN_SET_UP := test -x $(AIRFLOW)/python || { echo 'Nothing is set up here, so nothing runs.'; exit 0; };
 
-.PHONY: help setup demo up down reset status logs seed load backfill sql test check contracts bench mwaa
+.PHONY: help setup demo up down reset status logs seed load backfill stream sql test check contracts bench mwaa
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +60,9 @@ load: setup ## load days in one run: FROM=2017-10-20 TO=2022-10-15 (UTC, both in
 backfill: setup ## run each day again or anew: FROM= TO= [REPROCESS=none|failed|completed] [RUN_BACKWARDS=1]
 	@$(STACK) backfill $(call typed,FROM) $(call typed,TO) --reprocess $(call typed,REPROCESS) \
 	  $(if $(filter-out 0 no false,$(value RUN_BACKWARDS)),--run-backwards)
+
+stream: setup ## send random posts through Kinesis and show rows a second, lag and latency: [RATE=30] [SECONDS=60]
+	@$(STACK) stream $(call typed,RATE) $(call typed,SECONDS)
 
 sql: setup ## ask the lake: Q='SELECT ...' [FORMAT=table|csv|json]
 	@$(STACK) sql --format $(call typed,FORMAT) -- $(call typed,Q)

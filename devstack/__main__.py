@@ -168,6 +168,17 @@ def backfill(
 
 
 @app.command()
+def stream(
+    rate: Annotated[float, typer.Argument(min=0.1, help="Rows a second, over the three streams.")] = 30,
+    seconds: Annotated[float, typer.Argument(min=1, help="For how long.")] = 60,
+) -> None:
+    """Send random posts through Kinesis at a rate and show how soon they are in Delta."""
+    from devstack import stream as live
+
+    live.main(Settings(), rate, seconds, say)
+
+
+@app.command()
 def demo() -> None:
     """Show the whole pipeline: seed, load, backfill, answers, numbers."""
     from devstack import demo as whole
@@ -177,7 +188,7 @@ def demo() -> None:
 
 def _what_goes_on(command: str) -> str:
     """Tell a person who pressed Ctrl-C what that did not stop."""
-    if command in ("demo", "load", "backfill"):
+    if command in ("demo", "load", "backfill", "stream"):
         return (
             "interrupted: the stack goes on running, and so do the runs that Airflow has started. "
             f"When they have ended, `make {command}` can be given again; `make down` stops everything."
