@@ -103,6 +103,7 @@ def test_a_run_whose_client_is_killed_is_followed_by_one_that_takes_its_place(ow
     everything_once(own)
 
 
+@pytest.mark.long  # e2e kills the server too
 @pytest.mark.parametrize("own", ["0123456789e5"], indirect=True)
 def test_a_server_that_is_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
     own: Streams, tmp_path: Path
