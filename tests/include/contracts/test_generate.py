@@ -21,12 +21,13 @@ def test_adding_a_column_is_one_line_of_a_contract_and_what_make_contracts_write
     changed = diff(old, new)
     assert changed.pop("include/contracts/pin.yaml") == (1, 0)
     assert changed == {
-        "docs/catalogue.md": (3, 0),  # the diagram, the table, the source
+        "docs/catalogue.md": (4, 0),  # the diagram, the tables of both layers, the source
         "include/contracts/source.json": (2, 1),  # the comma of the line above
         "include/sql/silver/silver_pin.sql": (1, 0),
+        "include/sql/silver/speed_pin.sql": (1, 0),
         "include/sql/silver/stage_pin.sql": (1, 0),
     }
-    assert written == [*changed, "4 files changed"]
+    assert written == [*changed, "5 files changed"]
     assert make_contracts(new) == ["0 files changed"]
 
 
