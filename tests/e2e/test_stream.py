@@ -1,0 +1,72 @@
+"""The speed layer on the real stack: each post sent is one row that readers see, whatever happens, in this order."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from devstack.source.generate import Chunk
+from tests.e2e.conftest import SETUP, Stack
+from tests.e2e.streamed import (
+    BASE,
+    STREAM,
+    Window,
+    assert_came,
+    assert_one_row_each,
+    categories_expected,
+    categories_of_the_year,
+    delete,
+    generated,
+    ids_of,
+    in_tables,
+    insert,
+    streamed,
+    unpause,
+)
+
+pytestmark = pytest.mark.e2e
+
+ALL = Window("2021-11-20", "2021-11-27")
+FOUR_DAYS = Window("2021-11-20", "2021-11-24")
+LOGS = {
+    "emulate.pin": r"\d+ posts selected, \d+ records acknowledged in `streaming-.*-pin`",
+    "emulate.geo": r"geo: \d+ records were sent again",
+    "ingest": r"user: batch \d+, \d+ records in [\d.]+ s, \d+ so far",
+    "audit": r"pin stream_sums: 0 of (\d+), \1 acknowledged, \1 rows \+ 0 refused",
+    "analytics.categories_by_year": r"rows\npost_year",
+}
+KILLED, RESTARTED, LOST = (Window(f"2021-11-{day}", f"2021-11-{day + 1}") for day in (24, 25, 26))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def posts(stack: Stack) -> Iterator[Chunk]:
+    """Add posts to the source and serve both layers; put back source, settings, views and answers after all."""
+    before = stack.api.get_variable("pinflow")
+    made = generated()
+    delete(stack)
+    insert(stack, made)
+    unpause(stack)
+    stack.api.set_variable("pinflow", json.dumps({**json.loads(before), "serving": "lambda"}))
+    yield made
+    stack.api.unpause(STREAM, paused=True)
+    stack.api.set_variable("pinflow", before)
+    delete(stack)
+    stack.finish(SETUP, stack.trigger(SETUP))
+    stack.load(ALL.start, ALL.end)
+    assert stack.rows(f"SELECT ind FROM gold.post_wide WHERE ind >= {BASE} OR layer <> 'batch'") == []
+    assert categories_of_the_year(stack) == []
+
+
+def test_a_streamed_post_is_one_row_that_readers_see_and_in_the_answers(stack: Stack) -> None:
+    assert categories_of_the_year(stack) == []
+    others = stack.checksum("gold.categories_by_year", "post_year <> 2021")
+    before = in_tables(stack, FOUR_DAYS)
+    run_id = streamed(stack, FOUR_DAYS)
+    assert_came(before, assert_one_row_each(stack, run_id, FOUR_DAYS), len(ids_of(stack, FOUR_DAYS)))
+    found = categories_of_the_year(stack)
+    print(f"{sum(count for _, count in found)} posts in gold.categories_by_year")
+    assert found == categories_expected(stack, FOUR_DAYS)
+    assert stack.checksum("gold.categories_by_year", "post_year <> 2021") == others
+    for task_id, words in LOGS.items():
+        assert re.search(words, stack.log(STREAM, run_id, task_id)), task_id
