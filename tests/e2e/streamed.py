@@ -172,7 +172,7 @@ def stream_of(stack: Stack, table: str) -> str:
 
 
 class Flood(threading.Thread):
-    """Somebody else who sends one row of ours again and again, each second more than its shard takes in one."""
+    """Somebody else who sends one row of ours again and again: bursts that keep its shard busy for a second."""
 
     def __init__(self, stack: Stack, geo: tuple[Any, ...]) -> None:
         super().__init__(daemon=True)
@@ -182,11 +182,12 @@ class Flood(threading.Thread):
 
     def run(self) -> None:
         service, name = kinesis(self.stack), stream_of(self.stack, "geo")
-        while not self.ended.wait(1):
-            for _ in range(3):
+        while not self.ended.is_set():
+            for _ in range(3):  # a second's share is two
                 answer = service.put_records(StreamName=name, Records=self.records)
                 self.refused += answer["FailedRecordCount"]
                 self.sent += len(self.records) - answer["FailedRecordCount"]
+            self.ended.wait(4)
 
 
 class Split:

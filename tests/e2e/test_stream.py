@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.e2e.conftest import SETUP, Stack
 from tests.e2e.streamed import (
     BASE,
     STREAM,
+    Flood,
+    Split,
     Window,
     assert_came,
     assert_one_row_each,
@@ -21,6 +24,7 @@ from tests.e2e.streamed import (
     ids_of,
     in_tables,
     insert,
+    returned,
     streamed,
     unpause,
 )
@@ -70,3 +74,33 @@ def test_a_streamed_post_is_one_row_that_readers_see_and_in_the_answers(stack: S
     assert stack.checksum("gold.categories_by_year", "post_year <> 2021") == others
     for task_id, words in LOGS.items():
         assert re.search(words, stack.log(STREAM, run_id, task_id)), task_id
+
+
+def test_sent_again_by_the_other_transport_to_a_stream_split_meanwhile_and_a_busy_shard(
+    stack: Stack, posts: Chunk, variable: dict[str, Any]
+) -> None:
+    stack.api.set_variable("pinflow", json.dumps({**variable, "transport": "direct"}))
+    split, flood = Split(stack, "pin"), Flood(stack, posts.geos[0])
+    before, count = in_tables(stack, FOUR_DAYS), len(ids_of(stack, FOUR_DAYS))
+    run_id = stack.trigger(STREAM, {**FOUR_DAYS.conf, "rate": 40})
+    stack.until(run_id, lambda: stack.task(STREAM, run_id, "select_posts").state == "success", dag_id=STREAM)
+    flood.start()
+    try:
+        split.when_written()
+        stack.until(
+            run_id, lambda: stack.task(STREAM, run_id, "emulate.geo").state == "success", dag_id=STREAM
+        )
+    finally:
+        flood.ended.set()
+        flood.join()
+    stack.finish(STREAM, run_id)
+    (resent,) = re.findall(r"geo: (\d+) records were sent again", stack.log(STREAM, run_id, "emulate.geo"))
+    shards = returned(stack, run_id, "emulate.pin")["shards"]
+    written = {shard: span["count"] for shard, span in shards.items()}
+    print(
+        f"\nflood: {flood.sent} records in, {flood.refused} refused; ours sent again: {resent}; pin: {written}"
+    )
+    assert int(resent) > 0 < flood.refused
+    assert {split.shard["ShardId"], *split.children()} <= set(written)
+    assert_came(before, assert_one_row_each(stack, run_id, FOUR_DAYS), count, geo=flood.sent)
+    assert categories_of_the_year(stack) == categories_expected(stack, FOUR_DAYS)
