@@ -1,7 +1,9 @@
 """The speed layer on the real stack: each post sent is one row that readers see, whatever happens, in this order."""
 
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +21,7 @@ from tests.e2e.streamed import (
     assert_one_row_each,
     categories_expected,
     categories_of_the_year,
+    checkpoints,
     delete,
     generated,
     ids_of,
@@ -104,3 +107,16 @@ def test_sent_again_by_the_other_transport_to_a_stream_split_meanwhile_and_a_bus
     assert {split.shard["ShardId"], *split.children()} <= set(written)
     assert_came(before, assert_one_row_each(stack, run_id, FOUR_DAYS), count, geo=flood.sent)
     assert categories_of_the_year(stack) == categories_expected(stack, FOUR_DAYS)
+
+
+def test_the_spark_server_dies_while_it_reads(stack: Stack) -> None:
+    before, known = in_tables(stack, KILLED), set(checkpoints(stack))
+    run_id = stack.trigger(STREAM, KILLED.conf)
+    stack.until(
+        run_id, lambda: any("/offsets/" in key for key in set(checkpoints(stack)) - known), dag_id=STREAM
+    )
+    os.kill(stack.pid("spark"), signal.SIGKILL)  # a batch is planned, and not in its table
+    stack.finish(STREAM, run_id)
+    print(f"\ningest was tried {stack.task(STREAM, run_id, 'ingest').try_number} times")
+    assert stack.task(STREAM, run_id, "ingest").try_number > 1
+    assert_came(before, assert_one_row_each(stack, run_id, KILLED), len(ids_of(stack, KILLED)))
