@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from devstack import supervise
 from devstack.source.generate import Chunk
-from tests.e2e.conftest import SETUP, Stack
+from tests.e2e.conftest import SETUP, TABLES, Stack
 from tests.e2e.streamed import (
     BASE,
     STREAM,
@@ -43,7 +44,7 @@ LOGS = {
     "audit": r"pin stream_sums: 0 of (\d+), \1 acknowledged, \1 rows \+ 0 refused",
     "analytics.categories_by_year": r"rows\npost_year",
 }
-KILLED, RESTARTED, LOST = (Window(f"2021-11-{day}", f"2021-11-{day + 1}") for day in (24, 25, 26))
+KILLED, RESTARTED = Window("2021-11-24", "2021-11-25"), Window("2021-11-25", "2021-11-26")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,3 +121,15 @@ def test_the_spark_server_dies_while_it_reads(stack: Stack) -> None:
     print(f"\ningest was tried {stack.task(STREAM, run_id, 'ingest').try_number} times")
     assert stack.task(STREAM, run_id, "ingest").try_number > 1
     assert_came(before, assert_one_row_each(stack, run_id, KILLED), len(ids_of(stack, KILLED)))
+
+
+def test_after_a_restart_of_the_stack_the_checkpoints_go_on(stack: Stack) -> None:
+    before = in_tables(stack, RESTARTED)
+    supervise.down(stack.settings)
+    supervise.up(stack.settings)
+    run_id = streamed(stack, RESTARTED)
+    numbers = re.findall(r"(?:pin|geo|user): batch (\d+), ", stack.log(STREAM, run_id, "ingest"))
+    print(f"\nbatches {numbers}")
+    assert len(numbers) >= len(TABLES)
+    assert min(map(int, numbers)) > 0
+    assert_came(before, assert_one_row_each(stack, run_id, RESTARTED), len(ids_of(stack, RESTARTED)))
