@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from devstack import supervise
+from devstack.s3proxy import client
 from devstack.source.generate import Chunk
 from tests.e2e.conftest import SETUP, TABLES, Stack
 from tests.e2e.streamed import (
@@ -29,9 +30,11 @@ from tests.e2e.streamed import (
     in_tables,
     insert,
     returned,
+    speed,
     streamed,
     unpause,
 )
+from tests.e2e.test_batch import GOLD
 
 pytestmark = pytest.mark.e2e
 
@@ -133,3 +136,46 @@ def test_after_a_restart_of_the_stack_the_checkpoints_go_on(stack: Stack) -> Non
     assert len(numbers) >= len(TABLES)
     assert min(map(int, numbers)) > 0
     assert_came(before, assert_one_row_each(stack, run_id, RESTARTED), len(ids_of(stack, RESTARTED)))
+
+
+@pytest.fixture(scope="module")
+def published(stack: Stack) -> dict[str, str]:
+    """Publish all days while readers see the batch layer only; return the checksum of each answer."""
+    settings = stack.api.get_variable("pinflow")
+    stack.api.set_variable("pinflow", json.dumps({**json.loads(settings), "serving": "batch"}))
+    stack.finish(SETUP, stack.trigger(SETUP))
+    assert stack.rows("SELECT ind FROM gold.post_wide WHERE layer = 'speed'") == []
+    stack.load(ALL.start, ALL.end)
+    stack.api.set_variable("pinflow", settings)
+    return checksums(stack)
+
+
+def checksums(stack: Stack) -> dict[str, str]:
+    return {name: stack.checksum(f"gold.{name}") for name in GOLD}
+
+
+def test_a_lost_checkpoint_is_refused_and_a_rebuild_gives_what_the_batch_layer_gives(
+    stack: Stack, published: dict[str, str]
+) -> None:
+    s3, bucket = client(stack.settings), stack.settings.bucket
+    for key in list(checkpoints(stack, "geo")):
+        s3.delete_object(Bucket=bucket, Key=key)
+    before = {table: stack.checksum(speed(stack, table)) for table in TABLES}
+    run_id = streamed(stack, RESTARTED, expect="failed")
+    said = stack.log(STREAM, run_id, "ingest")
+    print(
+        "\n" + next(line for line in said.splitlines() if "CheckpointLostError" in line and "Repair" in line)
+    )
+    assert f"has rows, and its checkpoint s3://{bucket}/checkpoints/" in said
+    assert "run pinterest_stream with the param `rebuild`" in said
+    assert {table: stack.checksum(speed(stack, table)) for table in TABLES} == before
+    assert stack.task(STREAM, run_id, "serve_posts").state == "upstream_failed"
+
+    run_id = streamed(stack, RESTARTED, rebuild=True)
+    assert_one_row_each(stack, run_id, RESTARTED, layer="batch", rebuilt=True)
+    inds = [int(row["ind"]) for row in stack.rows(f"SELECT ind FROM gold.post_speed WHERE ind >= {BASE}")]
+    sent = [ind for window in (FOUR_DAYS, KILLED, RESTARTED) for ind in ids_of(stack, window)]
+    print(f"{len(sent)} posts were sent, {len(inds)} are in gold.post_speed")
+    assert sorted(inds) == sorted(sent)
+    # over star and speed as over the star alone
+    assert checksums(stack) == published
