@@ -5,6 +5,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from devstack import supervise
 from devstack.s3proxy import client
 from devstack.source.generate import Chunk
+from tests.e2e.browser import page
 from tests.e2e.conftest import SETUP, TABLES, Stack
 from tests.e2e.streamed import (
     BASE,
@@ -179,3 +181,52 @@ def test_a_lost_checkpoint_is_refused_and_a_rebuild_gives_what_the_batch_layer_g
     assert sorted(inds) == sorted(sent)
     # over star and speed as over the star alone
     assert checksums(stack) == published
+
+
+def test_a_late_post_of_a_published_day_is_seen_at_once(
+    stack: Stack, posts: Chunk, published: dict[str, str]
+) -> None:
+    ind, moment = BASE + 900_000, "2021-11-22T13:14:15"
+    late = Chunk(
+        [(ind, *posts.pins[0][1:])],
+        [(ind, moment, *posts.geos[0][2:])],
+        [(ind, *posts.users[0][1:])],
+    )
+    insert(stack, late)
+    try:
+        before = dict(categories_of_the_year(stack))
+        run_id = streamed(stack, Window("2021-11-22T13:00", "2021-11-22T14:00"))
+        (row,) = stack.rows(f"SELECT layer, post_ts, title FROM gold.post_wide WHERE ind = {ind}")
+        count = returned(stack, run_id, "emulate.pin")["count"]
+        print(f"\nof {count} posts of the hour the late one is served as {row}")
+        assert (row["layer"], row["post_ts"][:10]) == ("speed", "2021-11-22")
+        category = posts.pins[0][-1]
+        assert dict(categories_of_the_year(stack)) == {**before, category: before.get(category, 0) + 1}
+        others = f"ind >= {BASE} AND ind <> {ind} AND layer <> 'batch'"
+        assert stack.rows(f"SELECT ind FROM gold.post_wide WHERE {others}") == []
+    finally:
+        delete(stack, ind)
+
+
+def test_the_graph_is_green_and_the_page_of_the_run_shows_each_batch(stack: Stack, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("PINFLOW_IMAGES") or tmp_path)
+    run_id = max(run.run_id for run in stack.api.runs(STREAM, run_type="manual", state="success"))
+    path = f"/dags/{STREAM}/dagRuns/{run_id}/taskInstances/ingest/links"
+    link = stack.api._call("GET", path).json()["extra_links"]["See Databricks Job Run"]
+    with page() as tab:
+        tab.goto(stack.api.run_link(STREAM, run_id))
+        tab.get_by_text("wait_for_streams").first.wait_for(timeout=60_000)
+        graph = tab.get_by_role("button", name="Graph")
+        if graph.count():
+            graph.first.click()
+        tab.locator(".react-flow__node").first.wait_for(timeout=60_000)
+        tab.get_by_text("Success").first.wait_for(timeout=60_000)
+        assert tab.locator(".react-flow__node").count() >= 8
+        tab.screenshot(path=folder / "pinterest_stream.png")
+        tab.goto(link)
+        tab.locator("b.SUCCESS").first.wait_for(timeout=60_000)
+        said = tab.locator("pre").all_inner_texts()
+        tab.screenshot(path=folder / "ingest_batches.png")
+    for table in TABLES:
+        assert any(re.search(rf"{table}: batch \d+, \d+ records in [\d.]+ s", text) for text in said), said
+    assert {task.state for task in stack.api.tasks(STREAM, run_id)} == {"success"}
