@@ -112,11 +112,13 @@ class Stack:
         alive = self.task(dag_id, run_id, task_id).state in ("running", "deferred")
         return alive and self.api.xcom(dag_id, run_id, task_id, "run_id") is not None
 
-    def until(self, run_id: str, reached: Callable[[], bool], seconds: int = 300) -> None:
-        """Wait for something in a run of the batch DAG that must not end before."""
+    def until(
+        self, run_id: str, reached: Callable[[], bool], seconds: int = 300, dag_id: str = BATCH
+    ) -> None:
+        """Wait for something in a run, by default of the batch DAG, that must not end before."""
         ends = time.monotonic() + seconds
         while not reached():
-            assert not self.api.run(BATCH, run_id).ended, self.failures(BATCH, run_id)
+            assert not self.api.run(dag_id, run_id).ended, self.failures(dag_id, run_id)
             assert time.monotonic() < ends, run_id
             time.sleep(0.1)
 

@@ -99,9 +99,11 @@ def test_the_tree_is_self_contained_and_has_nothing_beside_it(mwaa: Any) -> None
         ".airflowignore",
         "include",
         "pinterest_batch.py",
+        "pinterest_live.py",
         "pinterest_maintenance.py",
         "pinterest_replay.py",
         "pinterest_setup.py",
+        "pinterest_stream.py",
     } <= names
     assert "window.py" in names
 
@@ -111,9 +113,11 @@ def test_the_dags_import_and_every_template_renders_with_exactly_mwaas_pins(mwaa
     assert shown["errors"] == {}
     assert shown["dags"] == [
         "pinterest_batch",
+        "pinterest_live",
         "pinterest_maintenance",
         "pinterest_replay",
         "pinterest_setup",
+        "pinterest_stream",
     ]
     assert shown["pinflow"].startswith(str(mwaa[2]))
     assert shown["rendered"] > 30
