@@ -83,7 +83,7 @@ with DAG(
         emulate = [MySqlToKinesisOperator(task_id=t, table=t, selected=select_posts.output) for t in TABLES]
     ingest = IngestStreamsOperator(
         task_id="ingest",
-        rebuild="{{ 'true' if params.rebuild and ti.try_number == 1 else 'false' }}",
+        rebuild="{{ ('true' if ti.try_number == 1 else 'again') if params.rebuild else 'false' }}",
         beside="pinterest_live.ingest",
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,

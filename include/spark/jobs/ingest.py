@@ -21,13 +21,13 @@ def main() -> None:
         "--until", type=datetime.fromisoformat, help="read on until then; by itself up to now"
     )
     parser.add_argument(
-        "--rebuild", default="false", choices=("false", "true"), help="begin a new checkpoint"
+        "--rebuild", default="false", choices=("false", "true", "again"), help="begin a new checkpoint"
     )
     args = parser.parse_args()
     feeds = [Feed.of(table, args.user_id, args.silver, args.checkpoints) for table in TABLES]
     # a run that comes too late reads what is there
     seconds = (args.until - datetime.now(UTC)).total_seconds() if args.until else 0
-    done = ingest(session(), feeds, args.options, seconds if seconds > 0 else None, args.rebuild == "true")
+    done = ingest(session(), feeds, args.options, seconds if seconds > 0 else None, args.rebuild)
     for table, counts in done.items():
         print(f"{table}: {counts['records']} records in {counts['batches']} batches")
     print("RESULT " + json.dumps(done))

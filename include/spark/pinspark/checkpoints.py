@@ -16,15 +16,16 @@ class CheckpointLostError(RuntimeError):
     """A table has rows of a checkpoint that is not there any more."""
 
 
-def current_checkpoint(spark: SparkSession, feed: Feed, rebuild: bool = False) -> str:
+def current_checkpoint(spark: SparkSession, feed: Feed, rebuild: str = "false") -> str:
     """Return the URI of the checkpoint to go on from; begin one for an empty table, or to rebuild.
 
-    The table names its checkpoint. Raises CheckpointLostError.
+    The table names its checkpoint. `rebuild`: `true` begins a new one, `again` goes on with what an earlier
+    try began, or begins. Raises CheckpointLostError.
     """
     named = _property(spark, feed.rows)
-    if named and not rebuild and _begun(spark, f"{feed.checkpoints}/{named}"):
+    if named and rebuild != "true" and _begun(spark, f"{feed.checkpoints}/{named}"):
         return f"{feed.checkpoints}/{named}"
-    if not rebuild and _filled(spark, feed):
+    if rebuild == "false" and _filled(spark, feed):
         raise CheckpointLostError(
             f"{feed.rows} has rows, and its checkpoint {feed.checkpoints}/{named or '(none named)'} is gone "
             "or empty. Nothing was read. Repair: put the checkpoint back, or run pinterest_stream with the "

@@ -2,10 +2,12 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -16,6 +18,9 @@ from pinspark.session import together
 from pinspark.stream import Feed, check_tables, clean_records, open_stream, write_batches
 
 LOOK_SECONDS = 0.5
+TRIES = 3
+# a busy machine: the Python process of a query did not start within the ten seconds that Spark gives it
+SLOW = "Python worker failed to connect back"
 SAID = 1000  # most signs of an error that is told
 # an error of the source or of a micro-batch comes back as the text of a Python traceback
 _LOST = re.compile(r"StreamLostError: Stream `(.*?)`: (.*?)\. Nothing was skipped")
@@ -31,10 +36,34 @@ class Progress:
     """What one query has done so far."""
 
     feed: Feed
-    query: StreamingQuery
+    start: Callable[[], StreamingQuery]
+    query: StreamingQuery = field(init=False)
+    starts: int = 0
     batches: int = 0
     records: int = 0
     last: int = field(default=-1)
+
+    def __post_init__(self) -> None:
+        """Start the query."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the query, or start it again; one whose process was too slow gets a few tries."""
+        while True:
+            self.starts += 1
+            try:
+                self.query = self.start()
+                return
+            except PySparkException as error:
+                if not self.may_begin_again(str(error)):
+                    raise
+
+    def may_begin_again(self, said: str) -> bool:
+        """Tell whether an error is only a slow start, and not the last that is put up with."""
+        slow = SLOW in said and self.starts < TRIES
+        if slow:
+            print(f"{self.feed.table}: {SLOW}; trying again", flush=True)
+        return slow
 
     def look(self) -> None:
         """Print the micro-batches that have ended since the last look."""
@@ -57,7 +86,7 @@ def ingest(
     feeds: list[Feed],
     options: dict[str, str],
     seconds: float | None = None,
-    rebuild: bool = False,
+    rebuild: str = "false",
 ) -> dict[str, dict[str, int]]:
     """Read every stream up to now, or for so many seconds; count batches and records by table.
 
@@ -70,8 +99,8 @@ def ingest(
     queries: list[Progress] = []
     try:
         for feed in feeds:
-            query = _start(spark, feed, options, checkpoints[feed.table], seconds)
-            queries.append(Progress(feed, query))
+            start = partial(_start, spark, feed, options, checkpoints[feed.table], seconds)
+            queries.append(Progress(feed, start))
         _watch(queries, seconds)
     finally:
         for progress in queries:
@@ -92,23 +121,27 @@ def _start(
 def _watch(queries: list[Progress], seconds: float | None) -> None:
     """Look at the queries until all have ended, or the time is over."""
     ends = time.monotonic() + (seconds or 0)
-    while any(progress.query.isActive for progress in queries):
+    while True:
+        active = any(progress.query.isActive for progress in queries)
+        over = seconds is not None and time.monotonic() > ends
+        begun_again = False
         for progress in queries:
             progress.look()
-            _check(progress)
-        if seconds is not None and time.monotonic() > ends:
-            break
+            begun_again = _begins_again(progress) or begun_again
+        if not begun_again and (over or not active):
+            return
         time.sleep(LOOK_SECONDS)
-    for progress in queries:
-        progress.look()
-        _check(progress)
 
 
-def _check(progress: Progress) -> None:
+def _begins_again(progress: Progress) -> bool:
+    """Tell whether a query had to be started again; raises what else ended it."""
     error = progress.query.exception()
     if error is None:
-        return
+        return False
     said = str(error)
+    if progress.may_begin_again(said):
+        progress.begin()
+        return True
     if found := _LOST.search(said):
         raise lost(found[1], found[2])
     found = _CAUSE.search(said)

@@ -21,7 +21,7 @@ class IngestStreamsOperator(PinsparkRunOperator):
     """Run the job ingest.py; a checkpoint has one writer, so that it skips while `beside` runs.
 
     :param until: moment until which the streams are read (templated, ISO 8601); None: up to now.
-    :param rebuild: `true` begins new checkpoints (templated).
+    :param rebuild: `true` begins new checkpoints, `again` goes on with what an earlier try began (templated).
     :param beside: DAG and task whose run reads the same streams continuously, as `dag_id.task_id`.
 
     Returns batches and records by table. Raises RemoteRunError with the run's page.
