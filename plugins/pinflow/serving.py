@@ -22,13 +22,9 @@ def answer_questions() -> TaskGroup:
 
 
 def serve_posts() -> SqlFileOperator:
-    """Add `serve_posts`, which makes the views of all posts, and `analytics`; return the first task."""
-    views = [
-        SqlFileOperator(task_id=task_id, sql=f"serving/{file}.sql", max_active_tis_per_dag=1)
-        for task_id, file in (("serve_speed", "post_speed"), ("serve_posts", "post_wide"))
-    ]
-    first, last = views
-    first >> last >> _analytics()
+    """Add `serve_posts`, which shows the posts of the layers asked for, and `analytics`; return the first."""
+    first = SqlFileOperator(task_id="serve_posts", sql="serving/post_wide.sql", max_active_tis_per_dag=1)
+    first >> _analytics()
     return first
 
 

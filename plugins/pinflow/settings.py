@@ -141,11 +141,13 @@ class Settings(_Model):
     def names(self) -> dict[str, str]:
         """What SQL files and job parameters may refer to; identifiers are quoted."""
         quoted = {schema: self.schema_name(schema) for schema in Schemas.model_fields}
+        both = self.serving == "lambda"
         return {
             **quoted,
             "bucket": self.bucket,
             "user_id": self.user_id,
-            "speed_served": "TRUE" if self.serving == "lambda" else "FALSE",
+            "served": "post_union" if both else "post_batch",
+            "layer": "layer" if both else "'batch'",
             "vacuum_hours": str(self.retention.vacuum_hours),
         }
 

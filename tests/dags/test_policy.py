@@ -12,7 +12,7 @@ from jinja2 import Environment, meta
 REPO = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((REPO / "dags").glob("*.py"))
 HEADINGS = ("Purpose", "Inputs", "Outputs", "Schedule", "Backfill", "On failure")
-NAMES = {"stage", "silver", "gold", "ops", "bucket", "user_id", "speed_served", "vacuum_hours"}
+NAMES = {"stage", "silver", "gold", "ops", "bucket", "user_id", "served", "layer", "vacuum_hours"}
 
 
 def tasks(dag_bag: Any) -> list[Any]:
@@ -90,7 +90,7 @@ def test_every_template_exists_and_names_only_what_is_rendered(dag_bag: Any) -> 
         for file in (REPO / "include" / "sql" / folder).glob("*.sql")
     }
     assert {task.file for task in sql_tasks} == wanted | {
-        f"serving/post_{name}.sql" for name in ("batch", "speed", "wide")
+        f"serving/post_{name}.sql" for name in ("batch", "wide")
     }
     for task in sql_tasks:
         file = REPO / "include" / "sql" / task.file
@@ -138,8 +138,7 @@ def streamed(ingested: str) -> dict[str, set[str]]:
         **{f"emulate.{t}": {"select_posts"} for t in ("pin", "geo", "user")},
         "audit": {ingested, "upload_spark_code"},
         "is_served": {"audit"},
-        "serve_speed": {"is_served"},
-        "serve_posts": {"serve_speed"},
+        "serve_posts": {"is_served"},
         **{key: {"serve_posts"} for key in answers},
     }
 

@@ -25,7 +25,8 @@ class Lake:
     gold: str = "`12e8_gold`"
     ops: str = "`12e8_ops`"
     user_id: str = "12e834567890"
-    speed_served: str = "FALSE"
+    served: str = "post_batch"
+    layer: str = "'batch'"
 
     def render(self, path: Path) -> str:
         """Fill in the template variables of a SQL file; an unknown one fails."""
@@ -64,7 +65,7 @@ def make_lake(spark: SparkSession, made: Lake) -> Lake:
     for path in sorted((SQL / "silver").glob("*.sql")):
         spark.sql(made.render(path))
     build_star(spark, made)
-    for name in ("post_speed", "post_wide"):
+    for name in ("post_speed", "post_union", "post_wide"):
         spark.sql(made.render(SQL / "serving" / f"{name}.sql"))
     return made
 

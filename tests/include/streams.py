@@ -119,17 +119,21 @@ class Streams:
         return self.spark.table(f"{self.lake.gold}.{view}").orderBy("ind").collect()
 
 
+# what the setting `serving` says as `lambda`
+BOTH = {"served": "post_union", "layer": "layer"}
+
+
 def person(spark: SparkSession, lake: Lake, user_id: str) -> Lake:
     """Create the speed tables of a person, and views that serve them, in schemas of their own."""
     silver, gold = (f"`{user_id}_{schema}`" for schema in ("silver", "gold"))
-    own = replace(lake, user_id=user_id, silver=silver, gold=gold, speed_served="TRUE")
+    own = replace(lake, user_id=user_id, silver=silver, gold=gold, **BOTH)
     spark.sql(f"CREATE SCHEMA {own.silver}")
     spark.sql(f"CREATE SCHEMA {own.gold}")
     for path in sorted((SQL / "silver").glob("speed_*.sql")):
         spark.sql(own.render(path))
     batch = f"SELECT * FROM {lake.gold}.post_batch WHERE FALSE"
     spark.sql(f"CREATE TABLE {own.gold}.post_batch USING DELTA AS {batch}")
-    for view in ("post_speed", "post_wide"):
+    for view in ("post_speed", "post_union", "post_wide"):
         spark.sql(own.render(SQL / "serving" / f"{view}.sql"))
     return own
 

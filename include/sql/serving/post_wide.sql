@@ -1,7 +1,7 @@
 -- The one relation every question reads; what is not known of a post is NULL.
 -- grain: one row per post
--- reads: {{ gold }}.post_batch; {{ gold }}.post_speed where the setting `serving` is lambda
--- params: gold, speed_served
+-- reads: {{ gold }}.post_batch, or {{ gold }}.post_union where the setting `serving` is lambda
+-- params: gold, served, layer
 CREATE OR REPLACE VIEW {{ gold }}.post_wide AS
 SELECT
     ind,
@@ -23,31 +23,5 @@ SELECT
     user_name,
     age,
     date_joined,
-    'batch' AS layer
-FROM {{ gold }}.post_batch
-UNION ALL
-SELECT
-    speed.ind,
-    speed.post_ts,
-    speed.post_date,
-    speed.category,
-    speed.unique_id,
-    speed.title,
-    speed.description,
-    speed.poster_name,
-    speed.follower_count,
-    speed.tag_list,
-    speed.is_image_or_video,
-    speed.image_src,
-    speed.save_location,
-    speed.country,
-    speed.latitude,
-    speed.longitude,
-    speed.user_name,
-    speed.age,
-    speed.date_joined,
-    'speed' AS layer
-FROM {{ gold }}.post_speed AS speed
-LEFT ANTI JOIN {{ gold }}.post_batch AS batch
-    ON speed.ind = batch.ind
-WHERE {{ speed_served }}
+    {{ layer }} AS layer
+FROM {{ gold }}.{{ served }}

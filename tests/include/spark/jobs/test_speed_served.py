@@ -66,7 +66,7 @@ def test_a_batch_row_wins_and_a_post_of_the_speed_layer_alone_is_there(own: Stre
         3: {"title": "speed", "layer": "speed", "country": "Cuba", **place, **moment},
         4: {"layer": "speed", "country": "Chad", **place, **moment},
     }
-    hidden = replace(own.lake, speed_served="FALSE")
+    hidden = replace(own.lake, served="post_batch", layer="'batch'")
     try:
         own.spark.sql(hidden.render(SQL / "serving" / "post_wide.sql"))
         assert [row.ind for row in own.posts()] == [1, 2]
