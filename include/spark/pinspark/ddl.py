@@ -33,9 +33,7 @@ def write(folder: Path) -> list[Path]:
     """Write every statement to `folder` and remove files that no table asks for any more."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = [*all_tables(), *speed_tables()]
-    wanted = {
-        folder / f"{table.file or f'{table.schema}_{table.name}'}.sql": statement(table) for table in tables
-    }
+    wanted = {folder / f"{table.stem}.sql": statement(table) for table in tables}
     for stale in set(folder.glob("*.sql")) - set(wanted):
         stale.unlink()
     for path, text in wanted.items():

@@ -88,6 +88,11 @@ class Table:
     file: str = ""  # stem of its statement; by itself <schema>_<name>
 
     @property
+    def stem(self) -> str:
+        """Stem of the file that holds its statement."""
+        return self.file or f"{self.schema}_{self.name}"
+
+    @property
     def names(self) -> list[str]:
         """Column names in order."""
         return [column.name for column in self.columns]

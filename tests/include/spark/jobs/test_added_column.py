@@ -12,7 +12,7 @@ from pinspark.contracts import TABLES
 from pinspark.delta import SchemaMismatchError, schema_differences
 from pinspark.manifest import parse_manifest
 from pinspark.stage import stage_table
-from pinspark.tables import all_tables
+from pinspark.tables import all_tables, speed_tables
 from tests.include.changed import add_lines, contracts_of, copy, make_contracts
 from tests.include.conftest import SQL, Lake, make_lake
 from tests.include.landed import Row, pin_row, wire
@@ -66,14 +66,14 @@ def altered(
             assert refusals(table, stored) == []
             if statement := additions(table, stored):
                 statements.append(statement)
-                differences = schema_differences(spark, table.schema, described(path.stem))
+                differences = schema_differences(spark, table.schema, described(lake, path.stem))
                 assert all(any(name in said for name in NEW) for said in differences)
                 spark.sql(statement)
         yield statements
 
 
-def described(stem: str) -> Any:
-    return next(table for table in all_tables() if f"{table.schema}_{table.name}" == stem)
+def described(lake: Lake, stem: str) -> Any:
+    return next(table for table in (*all_tables(), *speed_tables(lake.user_id)) if table.stem == stem)
 
 
 def pins(spark: SparkSession, lake: Lake, day: str) -> list[tuple[Any, ...]]:
@@ -84,9 +84,9 @@ def pins(spark: SparkSession, lake: Lake, day: str) -> list[tuple[Any, ...]]:
 def test_first_and_after_put_the_columns_where_the_contract_has_them(
     spark: SparkSession, lake: Lake, altered: list[str]
 ) -> None:
-    assert len(altered) == 2  # stage.pin and silver.pin
+    assert len(altered) == 3  # stage.pin, silver.pin and the table of the stream
     assert all(" FIRST" in statement and " AFTER `title`" in statement for statement in altered)
-    for table in all_tables():
+    for table in (*all_tables(), *speed_tables(lake.user_id)):
         assert schema_differences(spark, getattr(lake, table.schema), table) == []
     assert spark.table(f"{lake.silver}.pin").columns[:2] == ["likes", "ind"]
     comments = {row.col_name: row.comment for row in spark.sql(f"DESCRIBE TABLE {lake.silver}.pin").collect()}
