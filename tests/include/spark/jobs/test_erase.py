@@ -298,7 +298,15 @@ def test_a_user_whom_nobody_shares_the_name_with_loses_junk_that_names_them_too(
 
 
 @pytest.mark.parametrize(
-    "cut", ["stage.`user`", "ops.ledger", "silver.quarantine", "silver.`geo`", "silver.`user`"]
+    "cut",
+    [  # the first, the last, and those between in the long suite
+        "stage.`user`",
+        *(
+            pytest.param(table, marks=pytest.mark.long)
+            for table in ("ops.ledger", "silver.quarantine", "silver.`geo`")
+        ),
+        "silver.`user`",
+    ],
 )
 def test_an_erasure_that_dies_before_any_write_is_healed_by_a_whole_new_one(
     run_job: Run, spark: SparkSession, lake: Lake, tmp_path: Path, cut: str
