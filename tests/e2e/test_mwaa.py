@@ -21,7 +21,7 @@ CHECK = """
 import json, sys
 from pathlib import Path
 from types import SimpleNamespace
-from datetime import datetime, UTC
+from datetime import datetime, timedelta, UTC
 from airflow.dag_processing.dagbag import BundleDagBag
 
 folder = Path(sys.argv[1])
@@ -34,8 +34,11 @@ for dag in bag.dags.values():
     for task in dag.tasks:
         if task.is_mapped:
             continue  # what it renders is known when it has run
-        ti = SimpleNamespace(xcom_pull=lambda *a, **k: manifest | erasure)
-        context = {"ti": ti, "task": task, "params": {}, "run_id": "r", "expanded_ti_count": None}
+        ti = SimpleNamespace(xcom_pull=lambda *a, **k: manifest | erasure, try_number=1)
+        context = {
+            "ti": ti, "task": task, "params": dag.params.dump(), "run_id": "r", "expanded_ti_count": None,
+            "dag_run": SimpleNamespace(start_date=datetime.now(UTC)), "macros": SimpleNamespace(timedelta=timedelta),
+        }
         fields = [f for f in task.template_fields if f in ("sql", "target", "arguments", "job")]
         task.template_fields = fields
         task.render_template_fields(context)
