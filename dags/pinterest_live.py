@@ -18,22 +18,18 @@ success ends its Databricks run. `catch_up` reads what is left when the emulatio
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import DAG, Param, TaskGroup
 
 from pinflow import paths
 from pinflow.defaults import DEFAULT_ARGS, WAIT_TIMEOUT
-from pinflow.operators.ingest_streams import TABLES as TABLES_OF_STREAMS
 from pinflow.operators.ingest_streams import IngestStreamsOperator
 from pinflow.operators.mysql_to_kinesis import MySqlToKinesisOperator
 from pinflow.operators.select_stream_posts import SelectStreamPostsOperator
-from pinflow.operators.spark_job import PinsparkRunOperator
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
 from pinflow.sensors.kinesis_stream import KinesisStreamSensor
-from pinflow.serving import serve_posts, speed_is_served
+from pinflow.serving import audit_and_serve
 from pinflow.settings import TABLES
 
-SENT = ", ".join("{{ ti.xcom_pull(task_ids='emulate." + t + "') | tojson }}" for t in TABLES)
 # time to start the emulation, and for its last posts
 ENDS = "{{ (dag_run.start_date + macros.timedelta(seconds=params.seconds + 30)).isoformat() }}"
 
@@ -78,15 +74,7 @@ with DAG(
         trigger_rule="all_done",
         max_active_tis_per_dag=1,
     )
-    audit = PinsparkRunOperator(
-        task_id="audit",
-        job="audit_stream.py",
-        arguments=["--manifests", f"[{SENT}]", *TABLES_OF_STREAMS, "--ops", "{{ ops }}"],
-        code=upload_spark_code.output,
-        max_active_tis_per_dag=1,
-    )
-    is_served = ShortCircuitOperator(task_id="is_served", python_callable=speed_is_served)
+    audit = audit_and_serve(upload_spark_code.output)
 
     wait_for_streams >> select_posts >> emulate >> catch_up >> audit
     wait_for_streams >> ingest >> catch_up
-    audit >> is_served >> serve_posts()

@@ -22,23 +22,18 @@ or a stream made anew is refused: trigger a run with the param `rebuild`.
 
 from datetime import UTC, datetime
 
-from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup
 
 from pinflow import paths
 from pinflow.defaults import DEFAULT_ARGS, WAIT_TIMEOUT
-from pinflow.operators.ingest_streams import TABLES as TABLES_OF_STREAMS
 from pinflow.operators.ingest_streams import IngestStreamsOperator
 from pinflow.operators.mysql_to_kinesis import MySqlToKinesisOperator
 from pinflow.operators.select_stream_posts import SelectStreamPostsOperator
-from pinflow.operators.spark_job import PinsparkRunOperator
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
 from pinflow.sensors.kinesis_stream import KinesisStreamSensor
 from pinflow.sensors.new_posts import NewPostsSensor
-from pinflow.serving import serve_posts, speed_is_served
+from pinflow.serving import audit_and_serve
 from pinflow.settings import TABLES
-
-SENT = ", ".join("{{ ti.xcom_pull(task_ids='emulate." + t + "') | tojson }}" for t in TABLES)
 
 with DAG(
     dag_id="pinterest_stream",
@@ -88,16 +83,7 @@ with DAG(
         code=upload_spark_code.output,
         max_active_tis_per_dag=1,
     )
-    audit = PinsparkRunOperator(
-        task_id="audit",
-        job="audit_stream.py",
-        arguments=["--manifests", f"[{SENT}]", *TABLES_OF_STREAMS, "--ops", "{{ ops }}"],
-        trigger_rule="none_failed",
-        code=upload_spark_code.output,
-        max_active_tis_per_dag=1,
-    )
-    is_served = ShortCircuitOperator(task_id="is_served", python_callable=speed_is_served)
+    audit = audit_and_serve(upload_spark_code.output, trigger_rule="none_failed")
 
     [wait_for_posts, wait_for_streams] >> select_posts >> emulate >> ingest >> audit
     upload_spark_code >> ingest
-    audit >> is_served >> serve_posts()

@@ -1,13 +1,18 @@
 """What readers are served, made anew from what is published: the star, its join, every question's answer."""
 
 from functools import partial
+from typing import Any
 
+from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import TaskGroup
 
 from pinflow import paths
+from pinflow.operators.ingest_streams import TABLES as STREAMED_TABLES
+from pinflow.operators.spark_job import PinsparkRunOperator
 from pinflow.operators.sql_file import SqlFileOperator
-from pinflow.settings import load_settings
+from pinflow.settings import TABLES, load_settings
 
+_SENT = ", ".join("{{ ti.xcom_pull(task_ids='emulate." + t + "') | tojson }}" for t in TABLES)
 _table = partial(SqlFileOperator, materialize=True, max_active_tis_per_dag=1)
 
 
@@ -19,6 +24,20 @@ def answer_questions() -> TaskGroup:
     join_star = _table(task_id="join_star", sql="serving/post_batch.sql", show_rows=False)
     star >> join_star >> _analytics()
     return star
+
+
+def audit_and_serve(code: Any, **more: Any) -> PinsparkRunOperator:
+    """Add `audit` of what `emulate.*` sent to the streams, then what readers are served; return it."""
+    audit = PinsparkRunOperator(
+        task_id="audit",
+        job="audit_stream.py",
+        arguments=["--manifests", f"[{_SENT}]", *STREAMED_TABLES, "--ops", "{{ ops }}"],
+        code=code,
+        max_active_tis_per_dag=1,
+        **more,
+    )
+    audit >> ShortCircuitOperator(task_id="is_served", python_callable=speed_is_served) >> serve_posts()
+    return audit
 
 
 def serve_posts() -> SqlFileOperator:
