@@ -3,6 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from pinflow.hooks import batches
+
 BUCKET = "user-12e834567890-bucket"
 
 
@@ -20,3 +22,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with mock_aws():
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
         yield BUCKET
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses the writer would have made."""
+    seen: list[float] = []
+    monkeypatch.setattr(batches, "_sleep", lambda _, seconds: seen.append(seconds))
+    return seen

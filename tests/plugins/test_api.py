@@ -84,14 +84,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     made.server.shutdown()
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses the writer would have made."""
-    seen: list[float] = []
-    monkeypatch.setattr(batches, "_sleep", lambda _, seconds: seen.append(seconds))
-    return seen
-
-
 def write(inds: list[int], value: bytes = b'{"ind":1,"n":1.10}') -> list[tuple[int, int, int]]:
     seen: list[tuple[int, int, int]] = []
     writer = ApiWriter(ApiHook(), "u.pin", seen.append)

@@ -47,14 +47,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Streams]:
     made.server.shutdown()
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses the writer would have made."""
-    seen: list[float] = []
-    monkeypatch.setattr(batches, "_sleep", lambda _, seconds: seen.append(seconds))
-    return seen
-
-
 def write(inds: list[int], value: bytes = b'{"ind":1}') -> list[StreamPlace]:
     seen: list[StreamPlace] = []
     writer = open_stream_writer(Settings(), "streaming-u-pin", seen.append)
