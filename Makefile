@@ -81,7 +81,7 @@ check: setup ## lint, formatting, types and the DAGs' policies
 contracts: setup ## write what is made from include/contracts: statements of the tables, columns of the source, docs/catalogue.md
 	@PYTHONPATH=include/spark $(SPARK)/python -m pinspark.generate
 
-bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window|backfill]
+bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window|backfill|stream]
 	@$(AIRFLOW)/python -m bench $(call typed,BENCH)
 
 mwaa: setup ## build the tree to upload to MWAA: build/mwaa/dags/pinflow

@@ -10,7 +10,7 @@ from devstack import supervise
 from devstack.config import REPO, Settings
 
 sys.path.insert(0, str(REPO / "plugins"))
-PARTS = ("emulation", "cleaning", "analytics", "window", "backfill")
+PARTS = ("emulation", "cleaning", "analytics", "window", "backfill", "stream")
 
 
 def main(names: list[str]) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +13,7 @@ from unittest.mock import patch
 
 import requests
 
-from bench.measure import median_of, ratio
+from bench.measure import median_of, rate_of, ratio
 from devstack import supervise
 from devstack.airflow_entries import as_variables
 from devstack.config import Settings
@@ -48,19 +47,19 @@ def run(settings: Settings) -> Result:
         create_bucket(settings)
         seed(settings, posts=POSTS, span=SPAN)
         KafkaHook().create_topics([paths.topic(settings.user_id, table) for table in TABLES], 3, -1)
-        selected = SelectPostsOperator(task_id="select_posts").execute(_context())
-        found = _rows()
+        selected = SelectPostsOperator(task_id="select_posts").execute(context(WINDOW))
+        found = rows_of(POSTS)
         ready = {table: [(ind, wire(row)) for ind, row in rows] for table, rows in found.items()}
         batches = _batches(ready)
         sides: dict[str, Callable[[], int]] = {
-            "api": lambda: _emulate("api", selected),
-            "direct": lambda: _emulate("direct", selected),
+            "api": lambda: emulate(MySqlToKafkaOperator, "api", selected, WINDOW),
+            "direct": lambda: emulate(MySqlToKafkaOperator, "direct", selected, WINDOW),
             "direct_without_reading": lambda: _send(settings, found),
             "bare_poster": lambda: _post(settings, batches),
             "bare_producer": lambda: _produce(settings, ready),
             "public_loop": lambda: _public_loop(settings),
         }
-        rates = median_of({name: _rate(side) for name, side in sides.items()}, TURNS)
+        rates = median_of({name: rate_of(side) for name, side in sides.items()}, TURNS)
     return {
         "posts": POSTS,
         "posts_per_second": {name: round(rate, 1) for name, rate in rates.items()},
@@ -73,29 +72,22 @@ def run(settings: Settings) -> Result:
     }
 
 
-def _context() -> Any:
+def context(params: dict[str, str]) -> Any:
+    """Return what a task of a manual run with these params is given."""
     from pinflow.window import now
 
     run = SimpleNamespace(
         dag_id="bench", run_id="bench", run_type="manual", logical_date=None, run_after=now()
     )
-    return {"dag_run": run, "ti": SimpleNamespace(try_number=1), "params": WINDOW}
+    return {"dag_run": run, "ti": SimpleNamespace(try_number=1), "params": params}
 
 
-def _rate(side: Callable[[], int]) -> Callable[[], float]:
-    def rate() -> float:
-        begun = time.perf_counter()
-        return side() / (time.perf_counter() - begun)
-
-    return rate
-
-
-def _emulate(transport: str, selected: Any) -> int:
-    """Run the three emulate tasks one after the other, as a worker does."""
+def emulate(operator: type[Any], transport: str, selected: Any, params: dict[str, str]) -> int:
+    """Run the three emulate tasks one after the other, as a worker does; return how many posts were sent."""
     settings = json.dumps({**json.loads(os.environ["AIRFLOW_VAR_PINFLOW"]), "transport": transport})
     with patch.dict(os.environ, {"AIRFLOW_VAR_PINFLOW": settings}):
         counts = {
-            MySqlToKafkaOperator(task_id=table, table=table, selected=selected).execute(_context())["count"]
+            operator(task_id=table, table=table, selected=selected).execute(context(params))["count"]
             for table in TABLES
         }
     if counts != {selected["count"]}:
@@ -103,11 +95,11 @@ def _emulate(transport: str, selected: Any) -> int:
     return int(selected["count"])
 
 
-def _rows() -> dict[str, list[tuple[int, dict[str, Any]]]]:
+def rows_of(posts: int) -> dict[str, list[tuple[int, dict[str, Any]]]]:
     """Read every row with its id."""
     from pinflow.hooks.source import KEY, SourceHook
 
-    everything = range(POSTS + 1)
+    everything = range(posts + 1)
     return {
         table: [(int(row[KEY[table]]), row) for row in SourceHook().rows(table, everything)]
         for table in TABLES

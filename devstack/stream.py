@@ -21,16 +21,11 @@ TABLES = ("pin", "geo", "user")
 
 
 @dataclass(frozen=True)
-class Commit:
-    """Rows that became visible at once: when, and when each one reached its stream (seconds since 1970)."""
+class Seen:
+    """A row that became visible: when it reached its stream, and how much later it was in the table."""
 
-    at: float
-    arrived: tuple[float, ...]
-
-    @property
-    def latencies(self) -> list[float]:
-        """Seconds from the stream's acknowledgement to the table, a row each."""
-        return [self.at - arrived for arrived in self.arrived]
+    arrived: float  # seconds since 1970
+    latency: float  # seconds
 
 
 @dataclass
@@ -46,16 +41,17 @@ class DeltaLog:
         """Pass over what is there."""
         self.version = max((version for version, _ in self._later()), default=self.version)
 
-    def commits(self) -> Iterator[Commit]:
-        """Yield the commits with rows since the last look."""
+    def rows(self) -> Iterator[Seen]:
+        """Yield the rows of the commits since the last look."""
         for version, key in self._later():
             self.version = version
             actions = [json.loads(line) for line in self._read(key).splitlines()]
             info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
             added = [a["add"] for a in actions if "add" in a and a["add"].get("dataChange")]
             if added and info.get("operation") in ("WRITE", "STREAMING UPDATE"):
-                arrived = [moment for add in added for moment in self._arrivals(add["path"])]
-                yield Commit(info["timestamp"] / 1000, tuple(arrived))
+                at = info["timestamp"] / 1000
+                for add in added:
+                    yield from (Seen(moment, at - moment) for moment in self._arrivals(add["path"]))
 
     def _later(self) -> list[tuple[int, str]]:
         folder = f"{self.prefix}/_delta_log/"
@@ -85,8 +81,12 @@ class Watch:
     """What the tables of the three streams have got since it was made."""
 
     logs: list[DeltaLog]
-    latencies: list[float] = field(default_factory=list)
-    newest: float = 0.0
+    rows: list[Seen] = field(default_factory=list)
+
+    @property
+    def newest(self) -> float:
+        """When the newest row that is visible reached its stream."""
+        return max((row.arrived for row in self.rows), default=0.0)
 
     @classmethod
     def of(cls, settings: Settings) -> "Watch":
@@ -100,11 +100,9 @@ class Watch:
 
     def look(self) -> list[float]:
         """Read what has come; return the latencies of the new rows."""
-        commits = [commit for log in self.logs for commit in log.commits()]
-        new = [latency for commit in commits for latency in commit.latencies]
-        self.latencies += new
-        self.newest = max([self.newest, *(max(c.arrived) for c in commits if c.arrived)])
-        return new
+        new = [row for log in self.logs for row in log.rows()]
+        self.rows += new
+        return [row.latency for row in new]
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -131,8 +129,9 @@ def main(settings: Settings, rate: float, seconds: float, say: Say = print) -> W
     watch.look()
     if run.state != "success":
         raise StackError(runs.failure_text(api, run))
-    if watch.latencies:
-        say(f"{len(watch.latencies)} rows have arrived; {_quantiles(watch.latencies)}")
+    if watch.rows:
+        latencies = [row.latency for row in watch.rows]
+        say(f"{len(latencies)} rows have arrived; {_quantiles(latencies)}")
     return watch
 
 

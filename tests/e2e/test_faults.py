@@ -271,6 +271,7 @@ def test_a_fail_rule_keeps_what_is_published_and_the_repaired_rule_publishes(
     assert {table: stack.checksum(table) for table in EVERYTHING} == before
     contract("user", "range_action: fail", "range_action: warn")
     stack.api.clear(BATCH, run_id, ["upload_spark_code"], downstream=True)
+    stack.leave_answers(run_id)
     stack.finish(BATCH, run_id)
     assert stack.rows(f"SELECT age FROM silver.user WHERE ind = {ind}") == [{"age": "7"}]
     stack.assert_ledger_holds(FAIL_DAY, DRIFT_DAY)
@@ -292,6 +293,7 @@ def test_a_renamed_column_stops_the_run_before_anything_is_sent_and_an_added_one
     stack.mysql("ALTER TABLE geolocation_data CHANGE COLUMN land country TEXT")
     assert stack.checksum("ops.ledger") == before
     stack.api.clear(BATCH, run_id, ["select_posts"], downstream=True)
+    stack.leave_answers(run_id)
     stack.finish(BATCH, run_id)
     assert "language" in stack.log(BATCH, run_id, "select_posts")
     assert stack.assert_ledger_holds(DRIFT_DAY, AFTER)["geo"]["silver"] == len(ids_of(stack, DRIFT_DAY))

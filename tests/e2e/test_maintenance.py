@@ -60,7 +60,7 @@ def states(stack: Stack, run_id: str) -> dict[str, str]:
 
 def test_days_that_the_source_has_changed_since_are_marked_rebuilt_and_confirmed(stack: Stack) -> None:
     if not stack.ledger(FIRST, END):
-        stack.load(FIRST, END)
+        stack.load(FIRST, END, answers=False)
     changed, moved = ids_of(stack, FIRST)[:2]
     deleted = ids_of(stack, THIRD)[0]
     stack.mysql(
