@@ -91,9 +91,9 @@ def streamed(stack: Stack, window: Window, expect: str = "success", **params: An
     return run_id
 
 
-def returned(stack: Stack, run_id: str, task_id: str) -> Any:
+def returned(stack: Stack, run_id: str, task_id: str, dag_id: str = STREAM) -> Any:
     """Return what a task handed on."""
-    found = stack.api.xcom(STREAM, run_id, task_id)
+    found = stack.api.xcom(dag_id, run_id, task_id)
     return json.loads(found) if isinstance(found, str) else found
 
 

@@ -4,12 +4,15 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devstack import stream as live
 from devstack import supervise
 from devstack.s3proxy import client
 from devstack.source.generate import Chunk
@@ -49,6 +52,7 @@ LOGS = {
     "audit": r"pin stream_sums: 0 of (\d+), \1 acknowledged, \1 rows \+ 0 refused",
     "analytics.categories_by_year": r"rows\npost_year",
 }
+LIVE_HOUR = Window("2022-03-04T05:00", "2022-03-04T06:00")
 KILLED, RESTARTED = Window("2021-11-24", "2021-11-25"), Window("2021-11-25", "2021-11-26")
 
 
@@ -230,3 +234,45 @@ def test_the_graph_is_green_and_the_page_of_the_run_shows_each_batch(stack: Stac
     for table in TABLES:
         assert any(re.search(rf"{table}: batch \d+, \d+ records in [\d.]+ s", text) for text in said), said
     assert {task.state for task in stack.api.tasks(STREAM, run_id)} == {"success"}
+
+
+def records(stack: Stack) -> dict[str, tuple[int, int]]:
+    """Count rows and records of the three tables."""
+    sql = "SELECT count(*) `rows`, count(DISTINCT sequence_number) records FROM "
+    found = {table: stack.rows(sql + speed(stack, table))[0] for table in TABLES}
+    return {table: (int(row["rows"]), int(row["records"])) for table, row in found.items()}
+
+
+def test_live_posts_are_read_continuously_and_the_hourly_run_leaves_its_reading_to_that(
+    stack: Stack, variable: dict[str, Any]
+) -> None:
+    stack.api.set_variable("pinflow", json.dumps({**variable, "serving": "batch"}))
+    before, said = records(stack), list[str]()
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(live.main, stack.settings, 60, 40, said.append)
+        ends = time.monotonic() + 120
+        while not (runs := stack.api.runs(live.DAG)):
+            assert time.monotonic() < ends, said
+            time.sleep(0.5)
+        live_run = runs[-1].run_id
+        stack.until(live_run, lambda: stack.has_submitted(live.DAG, live_run, "ingest"), dag_id=live.DAG)
+        hour = stack.trigger(STREAM, LIVE_HOUR.conf)
+        watch = watching.result(600)
+    stack.finish(STREAM, hour)
+    sent = {
+        table: [returned(stack, run_id, f"emulate.{table}", dag_id)["count"] for dag_id, run_id in
+                ((live.DAG, live_run), (STREAM, hour))]
+        for table in TABLES
+    }  # fmt: skip
+    print("\n" + "\n".join(said) + f"\nacknowledged by the live and the hourly run: {sent}")
+    assert stack.task(STREAM, hour, "ingest").state == "skipped"
+    assert "reads the streams continuously, and these records too" in stack.log(STREAM, hour, "ingest")
+    after = records(stack)
+    for table in TABLES:
+        assert sent[table] == [800, len(ids_of(stack, LIVE_HOUR))]
+        came = tuple(now - then for now, then in zip(after[table], before[table], strict=True))
+        assert came == (sum(sent[table]), sum(sent[table])), table
+    assert len(watch.rows) == sum(map(sum, sent.values()))
+    assert any(re.search(r"\d+ rows/s +lag +[\d.]+ s +sent to visible: p50", line) for line in said)
+    batches = re.findall(r"pin: batch \d+, \d+ records", stack.log(live.DAG, live_run, "ingest"))
+    assert len(batches) > 1, "read in one batch: not continuously"
