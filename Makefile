@@ -84,5 +84,5 @@ contracts: setup ## write what is made from include/contracts: statements of the
 bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window|backfill]
 	@$(AIRFLOW)/python -m bench $(call typed,BENCH)
 
-mwaa: setup ## build the tree to upload to MWAA: build/mwaa/dags/pinflow
+mwaa: setup ## build what MWAA is given: build/mwaa (dags/pinflow, plugins.zip, requirements.txt, startup.sh)
 	@$(AIRFLOW)/python -m infra.mwaa.build
