@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 REPO = Path(__file__).resolve().parents[2]
 OUTPUT = REPO / "build" / "mwaa"
@@ -53,7 +54,7 @@ def _tree(target: Path) -> Path:
     return target
 
 
-def pack(file: Path, content: dict[str, bytes]) -> None:
+def pack(file: Path | BinaryIO, content: dict[str, bytes]) -> None:
     """Write a zip whose bytes depend on nothing but its content: no times, no compression."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, data in sorted(content.items()):
@@ -61,14 +62,3 @@ def pack(file: Path, content: dict[str, bytes]) -> None:
             entry.create_system = 3
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, data)
-
-
-if __name__ == "__main__":
-    folder = build()
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    size = sum(path.stat().st_size for path in files) / 1024
-    print(
-        f"{folder.parent.relative_to(REPO)}: dags/pinflow ({len(files)} files, {size:.0f} KiB), plugins.zip "
-        "(optional), requirements.txt, startup.sh (optional).\n"
-        "`python -m infra.mwaa deploy --bucket … --environment …` brings them to an environment."
-    )

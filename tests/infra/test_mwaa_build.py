@@ -69,7 +69,7 @@ def test_two_builds_are_the_same_byte_for_byte(built: Path, tmp_path: Path) -> N
     (clone / "plugins" / "pinflow" / "__pycache__" / "x.pyc").write_bytes(b"x")
     for file in clone.rglob("*"):
         os.utime(file, (1_000_000_000, 1_000_000_000))
-    done = python("-m", "infra.mwaa.build", cwd=clone)
+    done = python("-m", "infra.mwaa", "build", cwd=clone)
     assert done.returncode == 0, done.stderr
     assert content(clone / "build" / "mwaa") == content(built)
 
