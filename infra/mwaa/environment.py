@@ -24,6 +24,8 @@ class Environment:
     dags: str
     ui: str
     files: dict[str, str]
+    # of the files' keys, where the environment names one
+    versions: dict[str, str]
     last_error: str
 
     def key(self, name: str) -> str:
@@ -55,9 +57,15 @@ def describe(mwaa: Any, name: str) -> Environment:
         bucket=found["SourceBucketArn"].rsplit(":", 1)[-1],
         dags=found["DagS3Path"].strip("/"),
         ui=found.get("WebserverUrl", ""),
-        files={file: found[f"{part}Path"] for part, file in PARTS.items() if found.get(f"{part}Path")},
+        files=_named(found, "Path"),
+        versions=_named(found, "ObjectVersion"),
         last_error=found.get("LastUpdate", {}).get("Error", {}).get("ErrorMessage", ""),
     )
+
+
+def _named(found: dict[str, Any], field: str) -> dict[str, str]:
+    """Return a field of each part that has it, by our file's name."""
+    return {file: found[f"{part}{field}"] for part, file in PARTS.items() if found.get(f"{part}{field}")}
 
 
 def refuse_unfit(environment: Environment, bucket: str) -> None:

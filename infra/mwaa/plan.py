@@ -28,9 +28,12 @@ class Plan:
 
 
 def read(s3: Any, environment: Environment, name: str) -> bytes:
-    """Return the file that an environment uses, empty when it uses none."""
-    key = environment.files.get(name)
-    return s3.get_object(Bucket=environment.bucket, Key=key)["Body"].read() if key else b""
+    """Return the file that an environment uses, in the version it uses; empty when it uses none."""
+    key, version = environment.files.get(name), environment.versions.get(name)
+    if not key:
+        return b""
+    which = {"VersionId": version} if version else {}
+    return bytes(s3.get_object(Bucket=environment.bucket, Key=key, **which)["Body"].read())
 
 
 def listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:

@@ -224,6 +224,15 @@ def test_what_is_refused_changes_nothing(
     assert mwaa.updates == []
 
 
+def test_the_version_in_use_is_merged_not_one_that_nobody_has_put_into_use(s3: Any, built: Path) -> None:
+    key = {"Bucket": BUCKET, "Key": "requirements.txt"}
+    used = s3.put_object(**key, Body=b"sqlfluff==4.2.2\n")["VersionId"]
+    s3.put_object(**key, Body=b"sqlfluff==5.0.0\n")
+    mwaa = Mwaa(RequirementsS3Path="requirements.txt", RequirementsS3ObjectVersion=used)
+    assert run(s3, mwaa, built, merge=True)[0]
+    assert body(s3, f"{OURS}environment/requirements.txt").startswith(b"sqlfluff==4.2.2\n")
+
+
 def test_other_pins_are_refused_even_when_told_to_merge(s3: Any, built: Path) -> None:
     put(s3, requirements=b"confluent-kafka==2.3.0\n")
     mwaa = Mwaa(RequirementsS3Path="requirements.txt")
