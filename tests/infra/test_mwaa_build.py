@@ -101,7 +101,7 @@ def test_an_airflow_with_nothing_but_the_tree_imports_every_dag(built: Path, tmp
         "parse.py", str(dags), cwd=tmp_path,
         AIRFLOW_HOME=str(tmp_path / "airflow"), AIRFLOW__CORE__LOAD_EXAMPLES="False",
         AIRFLOW__CORE__DAGS_FOLDER=str(dags), AIRFLOW__CORE__PLUGINS_FOLDER=str(tmp_path / "none"),
-        PYTHONPATH=str(dags),
+        AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT="600", PYTHONPATH=str(dags),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout.splitlines()[-1])
