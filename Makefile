@@ -78,11 +78,12 @@ check: setup ## lint, formatting, types and the DAGs' policies
 	@$(AIRFLOW)/sqlfluff lint include/sql
 	@$(AIRFLOW)/python -m pytest -q tests/dags
 
-contracts: setup ## write what is made from include/contracts: statements of the tables, columns of the source, docs/catalogue.md
+contracts: setup ## write what is made from include/contracts and the code: statements, columns of the source, docs/catalogue.md, docs/configuration.md
 	@PYTHONPATH=include/spark $(SPARK)/python -m pinspark.generate
+	@$(AIRFLOW)/python -m infra.reference
 
 bench: setup ## benchmarks; they print ratios: [BENCH=emulation|cleaning|analytics|window|backfill|stream]
 	@$(AIRFLOW)/python -m bench $(call typed,BENCH)
 
-mwaa: setup ## build the tree to upload to MWAA: build/mwaa/dags/pinflow
-	@$(AIRFLOW)/python -m infra.mwaa.build
+mwaa: setup ## build what MWAA is given: build/mwaa (dags/pinflow, plugins.zip, requirements.txt, startup.sh)
+	@$(AIRFLOW)/python -m infra.mwaa build

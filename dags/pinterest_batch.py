@@ -21,6 +21,9 @@ load FROM= TO=`).
 `clean` reads what landed again, `audit` stops bad data before anything published changes.
 """
 
+import pinflow  # noqa: F401 - refuses an older Airflow by its name, before an import fails by another
+
+# isort: split
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup

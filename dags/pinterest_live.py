@@ -16,6 +16,9 @@ Databricks a continuous reader needs classic compute: set `compute` in the Varia
 success ends its Databricks run. `catch_up` reads what is left when the emulation has ended.
 """
 
+import pinflow  # noqa: F401 - refuses an older Airflow by its name, before an import fails by another
+
+# isort: split
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param, TaskGroup

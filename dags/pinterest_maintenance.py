@@ -20,6 +20,9 @@ makes silver what the source is: leave it off for a source that forgets old post
 user in the source (docs/how-to/quarantine-and-erase.md).
 """
 
+import pinflow  # noqa: F401 - refuses an older Airflow by its name, before an import fails by another
+
+# isort: split
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param

@@ -18,6 +18,9 @@ of include/sql/analytics.
 the ledger's sums hold throughout.
 """
 
+import pinflow  # noqa: F401 - refuses an older Airflow by its name, before an import fails by another
+
+# isort: split
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Param

@@ -17,6 +17,9 @@ the Variable `pinflow`.
 **On failure.** The task's log names host, port and the likely missing grant; repair, then clear the task.
 """
 
+import pinflow  # noqa: F401 - refuses an older Airflow by its name, before an import fails by another
+
+# isort: split
 from datetime import UTC, datetime
 
 from airflow.providers.standard.operators.python import PythonOperator

@@ -20,6 +20,9 @@ the newest counts. For days at once use `pinterest_batch`, which replaces them.
 or a stream made anew is refused: trigger a run with the param `rebuild`.
 """
 
+import pinflow  # noqa: F401 - refuses an older Airflow by its name, before an import fails by another
+
+# isort: split
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TaskGroup

@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     airflow_worker_log_port: int = PORTS["airflow_worker_log_port"]
     airflow_trigger_log_port: int = PORTS["airflow_trigger_log_port"]
     gateway_file: Path = REPO / "include" / "api" / "gateway.yaml"
+    # what brokers are called by their clients; another name where those are in other containers
+    kafka_advertised_host: str = "127.0.0.1"
     source_db_binary: Path | None = None
     ivy_settings: Path | None = None
     user_id: str = "12e834567890"

@@ -36,7 +36,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "node.id": "1",
         "controller.quorum.voters": f"1@{controller}",
         "listeners": f"PLAINTEXT://{bootstrap(settings)},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{bootstrap(settings)}",
+        "advertised.listeners": f"PLAINTEXT://{settings.kafka_advertised_host}:{settings.kafka_port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",

@@ -12,7 +12,7 @@ REPO = Path(__file__).resolve().parent.parent
 VENV = os.environ.get("DEVSTACK_VENV_DIR") or ".venv"
 AIRFLOW = [f"{VENV}/airflow/bin/python", "-m", "pytest", "tests", "--ignore=tests/include"]
 SPARK = [f"{VENV}/spark/bin/python", "-m", "pytest"]
-FAST = ["-m", "not stack and not e2e", "-n", "2"]
+FAST = ["-m", "not stack and not e2e and not long", "-n", "2"]
 # whole windows through the jobs and into the star: minutes
 WINDOWS = ["tests/include/spark/jobs", "tests/include/sql/star"]
 # a process of Spark tests has one server, which all its tests share
