@@ -150,6 +150,7 @@ def test_rows_without_partner_new_values_and_times_in_disorder_are_warned_of(
     }
 
 
+@pytest.mark.long  # e2e has a fail rule too
 def test_a_fail_rule_leaves_what_is_published_and_the_repaired_contract_publishes(
     spark: SparkSession, lake: Lake, run_job: Run, tmp_path: Path, change_contract: Callable[..., None]
 ) -> None:

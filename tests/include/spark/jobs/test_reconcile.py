@@ -249,6 +249,7 @@ def test_a_row_of_the_table_says_how_many_rows_each_side_has_and_that_they_diffe
     )
 
 
+@pytest.mark.long  # e2e rebuilds and confirms too
 def test_rebuilding_the_stale_days_makes_them_true_and_a_day_that_is_not_is_named(
     run_job: Run, source: Source, reconcile: Callable[..., Found], tmp_path: Path
 ) -> None:

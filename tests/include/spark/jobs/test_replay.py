@@ -211,7 +211,7 @@ def test_a_row_that_would_stop_an_audit_stays_in_quarantine_and_says_why(
     assert_exact(spark, lake)
 
 
-@pytest.mark.parametrize("cut", ["settle_quarantine", "follow_tables"])
+@pytest.mark.parametrize("cut", ["settle_quarantine", pytest.param("follow_tables", marks=pytest.mark.long)])
 def test_a_replay_that_dies_between_two_writes_is_healed_by_the_next(
     run_job: Run, spark: SparkSession, lake: Lake, repair: Callable[[], None], cut: str
 ) -> None:
@@ -230,7 +230,13 @@ def _die(*_: Any) -> None:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("cut", ["publish_repaired", "settle_quarantine", "follow_tables"])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        "publish_repaired",
+        *(pytest.param(cut, marks=pytest.mark.long) for cut in ("settle_quarantine", "follow_tables")),
+    ],
+)
 def test_a_batch_that_publishes_the_days_between_two_writes_leaves_no_half_state(
     run_job: Run,
     spark: SparkSession,

@@ -150,6 +150,7 @@ def test_the_audit_warns_of_foreign_rows_junk_and_orphans_and_fails_nothing(
     assert {row.window_start.astimezone(UTC).isoformat() for row in results} == {"2022-10-14T00:00:00+00:00"}
 
 
+@pytest.mark.long  # e2e backfills a loaded day too
 def test_a_second_pass_of_a_window_writes_the_same_rows(
     spark: SparkSession, lake: Lake, run_job: Run, nasty: tuple[list[Row], dict[str, Any]]
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_second_pass_of_a_window_writes_the_same_rows(
     assert spark.table(f"{lake.ops}.quality_results").where("run = 'aaaa00000001'").count() == RULES
 
 
+@pytest.mark.long  # e2e moves a post and runs an empty window too
 def test_a_moved_post_is_found_in_its_new_day_only_and_an_empty_window_is_cleared(
     spark: SparkSession, lake: Lake, run_job: Run, tmp_path: Path, nasty: tuple[list[Row], dict[str, Any]]
 ) -> None:
@@ -205,6 +207,7 @@ def test_a_moved_post_is_found_in_its_new_day_only_and_an_empty_window_is_cleare
     assert commits(spark, lake) == versions  # nothing to write, nothing to remove
 
 
+@pytest.mark.long  # minutes
 def test_junk_of_an_earlier_run_stays_in_quarantine_and_in_the_ledger(
     spark: SparkSession, lake: Lake, run_job: Run, tmp_path: Path
 ) -> None:
