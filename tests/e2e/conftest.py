@@ -1,4 +1,4 @@
-"""One whole stack for the session, with a state folder and ports of its own, and a year of posts."""
+"""One whole stack for the session, with a state folder and ports of its own, and four months of posts."""
 
 import csv
 import hashlib
@@ -21,8 +21,8 @@ from devstack.config import Settings
 from devstack.lake import query
 from devstack.source import seed
 
-POSTS = 36_500  # 100 a day
-SPAN = "2022-01-01..2022-12-31"
+POSTS = 12_200  # 100 a day
+SPAN = "2022-09-01..2022-12-31"
 TABLES = ("pin", "geo", "user")
 BATCH = "pinterest_batch"
 SETUP = "pinterest_setup"

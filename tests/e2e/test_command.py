@@ -11,7 +11,7 @@ from devstack.airflow_api import BackfillActiveError
 from devstack.errors import StackError
 from tests.e2e.conftest import BATCH, Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 FIRST, LAST = "2022-12-18", "2022-12-19"
 
 

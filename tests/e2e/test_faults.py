@@ -21,7 +21,7 @@ from tests.e2e.conftest import BATCH, TABLES, Stack
 from tests.e2e.test_batch import EVERYTHING, assert_answers_equal_the_independent_check, ids_of
 from tests.include.poison import EARLY, JUNK, WAYS
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 REPLAY, MAINTENANCE = "pinterest_replay", "pinterest_maintenance"
 DAYS = ("2022-10-02", "2022-10-03", "2022-10-04", "2022-10-05")

@@ -10,7 +10,7 @@ import pytest
 from devstack.s3proxy import client
 from tests.e2e.conftest import BATCH, TABLES, Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 MAINTENANCE = "pinterest_maintenance"
 FIRST, SECOND, THIRD, FOURTH, END = (f"2022-11-0{day}" for day in range(1, 6))

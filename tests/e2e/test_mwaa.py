@@ -126,6 +126,7 @@ def test_the_dags_import_and_every_template_renders_with_exactly_mwaas_pins(mwaa
     assert shown["rendered"] > 30
 
 
+@pytest.mark.long
 def test_a_day_runs_from_that_tree_against_the_stack(mwaa: Any, stack: Stack) -> None:
     ind = stack.mysql(f"SELECT min(ind) FROM geolocation_data WHERE date(`timestamp`) = '{DAY}'")[0][0]
     stack.mysql(f"UPDATE pinterest_data SET title = 'from the tree' WHERE `index` = {ind}")

@@ -11,7 +11,7 @@ from tests import answers
 from tests.devstack.dumps import TEXTS, hostile, write
 from tests.e2e.conftest import TABLES, Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 DAY, END = "2022-10-18", "2022-10-19"
 
 

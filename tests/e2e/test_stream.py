@@ -52,7 +52,7 @@ LOGS = {
     "audit": r"pin stream_sums: 0 of (\d+), \1 acknowledged, \1 rows \+ 0 refused",
     "analytics.categories_by_year": r"rows\npost_year",
 }
-LIVE_HOUR = Window("2022-03-04T05:00", "2022-03-04T06:00")
+LIVE_HOUR = Window("2022-12-04T05:00", "2022-12-04T06:00")
 KILLED, RESTARTED = Window("2021-11-24", "2021-11-25"), Window("2021-11-25", "2021-11-26")
 
 
@@ -89,6 +89,7 @@ def test_a_streamed_post_is_one_row_that_readers_see_and_in_the_answers(stack: S
         assert re.search(words, stack.log(STREAM, run_id, task_id)), task_id
 
 
+@pytest.mark.long
 def test_sent_again_by_the_other_transport_to_a_stream_split_meanwhile_and_a_busy_shard(
     stack: Stack, posts: Chunk, variable: dict[str, Any]
 ) -> None:
@@ -119,6 +120,7 @@ def test_sent_again_by_the_other_transport_to_a_stream_split_meanwhile_and_a_bus
     assert categories_of_the_year(stack) == categories_expected(stack, FOUR_DAYS)
 
 
+@pytest.mark.long
 def test_the_spark_server_dies_while_it_reads(stack: Stack) -> None:
     before, known = in_tables(stack, KILLED), set(checkpoints(stack))
     run_id = stack.trigger(STREAM, KILLED.conf)
@@ -132,6 +134,7 @@ def test_the_spark_server_dies_while_it_reads(stack: Stack) -> None:
     assert_came(before, assert_one_row_each(stack, run_id, KILLED), len(ids_of(stack, KILLED)))
 
 
+@pytest.mark.long
 def test_after_a_restart_of_the_stack_the_checkpoints_go_on(stack: Stack) -> None:
     before = in_tables(stack, RESTARTED)
     supervise.down(stack.settings)
@@ -160,6 +163,7 @@ def checksums(stack: Stack) -> dict[str, str]:
     return {name: stack.checksum(f"gold.{name}") for name in GOLD}
 
 
+@pytest.mark.long
 def test_a_lost_checkpoint_is_refused_and_a_rebuild_gives_what_the_batch_layer_gives(
     stack: Stack, published: dict[str, str]
 ) -> None:
@@ -187,6 +191,7 @@ def test_a_lost_checkpoint_is_refused_and_a_rebuild_gives_what_the_batch_layer_g
     assert checksums(stack) == published
 
 
+@pytest.mark.long
 def test_a_late_post_of_a_published_day_is_seen_at_once(
     stack: Stack, posts: Chunk, published: dict[str, str]
 ) -> None:
@@ -243,6 +248,7 @@ def records(stack: Stack) -> dict[str, tuple[int, int]]:
     return {table: (int(row["rows"]), int(row["records"])) for table, row in found.items()}
 
 
+@pytest.mark.long
 def test_live_posts_are_read_continuously_and_the_hourly_run_leaves_its_reading_to_that(
     stack: Stack, variable: dict[str, Any]
 ) -> None:

@@ -18,6 +18,8 @@ from tests.include.conftest import SQL, Lake, make_lake
 from tests.include.landed import Row, pin_row, wire
 from tests.include.spark.jobs.conftest import Run, landings, load
 
+pytestmark = pytest.mark.long
+
 NEW = ("likes", "language", "read_at")
 
 

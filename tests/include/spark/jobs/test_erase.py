@@ -20,6 +20,8 @@ from tests.include.conftest import Lake, make_lake
 from tests.include.landed import Landing, Row, pin_row, user_row, wire, write_snapshot
 from tests.include.spark.jobs.conftest import Run
 
+pytestmark = pytest.mark.long
+
 NAME = "Zoë Abbott"
 ZOE = {"first_name": "Zoë", "last_name": "Abbott", "age": 20, "date_joined": "2015-10-21T03:04:05"}
 NAMESAKE = {"first_name": "Zoë", "last_name": "Abbott", "age": 35, "date_joined": "2016-01-02T00:00:00"}

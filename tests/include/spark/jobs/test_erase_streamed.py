@@ -13,6 +13,8 @@ from tests.include.landed import user_row, wire
 from tests.include.spark.jobs.conftest import Run
 from tests.include.spark.jobs.test_erase import NAMESAKE, ZOE, digest
 
+pytestmark = pytest.mark.long
+
 PLACE = ("shardId-000000000000", None)
 
 

@@ -18,6 +18,8 @@ from tests.include.connect_server import connect_server, start_server
 from tests.include.kinesis_server import AWS, REGION, REPO
 from tests.include.streams import Streams
 
+pytestmark = pytest.mark.long
+
 JOB = REPO / "include" / "spark" / "jobs" / "ingest.py"
 # a process as a run is one: it makes its tables known to a server that has none, then it is the job
 RUN = """

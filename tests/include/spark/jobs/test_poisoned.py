@@ -180,6 +180,7 @@ def test_a_fail_rule_leaves_what_is_published_and_the_repaired_contract_publishe
     assert ages() == published | {9: -1}
 
 
+@pytest.mark.long
 def test_an_action_changed_to_quarantine_refuses_the_row_and_is_counted(
     run_job: Run, tmp_path: Path, change_contract: Callable[..., None]
 ) -> None:

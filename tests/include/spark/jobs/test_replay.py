@@ -174,6 +174,7 @@ def test_exactly_the_repaired_rows_move_and_the_others_get_their_present_reasons
     assert versions(spark, lake) == written
 
 
+@pytest.mark.long
 def test_days_table_and_reason_choose_and_their_text_is_no_pattern(
     run_job: Run, spark: SparkSession, lake: Lake, repair: Callable[[], None]
 ) -> None:
@@ -191,6 +192,7 @@ def test_days_table_and_reason_choose_and_their_text_is_no_pattern(
     assert_exact(spark, lake)
 
 
+@pytest.mark.long
 def test_a_row_that_would_stop_an_audit_stays_in_quarantine_and_says_why(
     run_job: Run, spark: SparkSession, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +213,8 @@ def test_a_row_that_would_stop_an_audit_stays_in_quarantine_and_says_why(
     assert_exact(spark, lake)
 
 
-@pytest.mark.parametrize("cut", ["settle_quarantine", pytest.param("follow_tables", marks=pytest.mark.long)])
+@pytest.mark.parametrize("cut", ["settle_quarantine", "follow_tables"])
+@pytest.mark.long
 def test_a_replay_that_dies_between_two_writes_is_healed_by_the_next(
     run_job: Run, spark: SparkSession, lake: Lake, repair: Callable[[], None], cut: str
 ) -> None:
@@ -230,13 +233,8 @@ def _die(*_: Any) -> None:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize(
-    "cut",
-    [
-        "publish_repaired",
-        *(pytest.param(cut, marks=pytest.mark.long) for cut in ("settle_quarantine", "follow_tables")),
-    ],
-)
+@pytest.mark.parametrize("cut", ["publish_repaired", "settle_quarantine", "follow_tables"])
+@pytest.mark.long
 def test_a_batch_that_publishes_the_days_between_two_writes_leaves_no_half_state(
     run_job: Run,
     spark: SparkSession,
@@ -262,6 +260,7 @@ def test_a_batch_that_publishes_the_days_between_two_writes_leaves_no_half_state
     assert ids(spark, lake, "user") == [1501, 1502, 1503, 1504, 1701, 1702, 1703, 1704]
 
 
+@pytest.mark.long
 def test_a_batch_that_was_disturbed_by_a_replay_replaces_its_days_again(
     run_job: Run, spark: SparkSession, lake: Lake, manifests: list[Row], repair: Callable[[], None]
 ) -> None:
