@@ -20,7 +20,7 @@ QUICK = [*SPARK, "tests/include", *(f"--ignore={folder}" for folder in WINDOWS),
 JOBS = [*SPARK, *WINDOWS, "-m", "not long", "-n", "2", "--dist", "loadfile", "--durations=10"]
 STACK = [*AIRFLOW, "-m", "stack and not e2e", "--durations=10"]
 E2E = [*AIRFLOW, "-m", "e2e and not long", "--durations=10"]
-BY_HAND = ["-m", "long", "--durations=10", "-s"]  # most of an hour
+BY_HAND = ["-m", "long", "--durations=10", "-s"]  # hours: docs/decisions/0017
 LONG = [[*AIRFLOW, *BY_HAND], [*SPARK, "tests/include", *BY_HAND]]
 # steps one after the other; the parts of a step run side by side
 UNITS = [[*AIRFLOW, *FAST], QUICK]
