@@ -50,7 +50,7 @@ def test_a_statement_that_no_table_asks_for_is_removed_and_named(tmp_path: Path)
     assert not stale.exists()
 
 
-def test_make_contracts_runs_the_generator_of_this_repository() -> None:
+def test_make_contracts_runs_both_generators_of_this_repository() -> None:
     import subprocess
 
     done = subprocess.run(
@@ -60,5 +60,7 @@ def test_make_contracts_runs_the_generator_of_this_repository() -> None:
         text=True,
         check=True,
     )
-    assert "PYTHONPATH=include/spark" in done.stdout
-    assert done.stdout.rstrip().endswith("-m pinspark.generate")
+    first, second = done.stdout.splitlines()[-2:]
+    assert first.startswith("PYTHONPATH=include/spark ")
+    assert first.endswith("-m pinspark.generate")
+    assert second.endswith("-m infra.reference")
