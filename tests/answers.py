@@ -34,6 +34,20 @@ FACTORS = {"": 1, "k": 1_000, "M": 1_000_000}
 AGE_GROUPS = (("18-24", 18, 24), ("25-35", 25, 35), ("36-50", 36, 50), ("50+", 51, 10**9))
 POST_YEARS = range(2018, 2023)
 JOIN_YEARS = range(2015, 2021)
+BANDS = (("1M+", 1_000_000), ("100k-999k", 100_000), ("10k-99k", 10_000), ("1k-9k", 1_000), ("0-999", 0))
+VIDEOS = ("video", "multi-video(story page format)")
+# column of post_wide: field of a post
+FIELDS = {
+    "category": "category",
+    "poster_name": "poster_name",
+    "follower_count": "followers",
+    "is_image_or_video": "medium",
+    "country": "country",
+    "post_ts": "post_time",
+    "user_name": "user_name",
+    "age": "age",
+    "date_joined": "joined",
+}
 TIME_FORMS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y:%m:%d %H:%M:%S")
 
 
@@ -53,6 +67,7 @@ class Post:
     user_name: str | None = None
     age: int | None = None
     joined: datetime | None = None
+    medium: str | None = None
 
     @property
     def identity(self) -> tuple[str | None, int | None, datetime | None]:
@@ -128,6 +143,7 @@ def pin_part(row: Row) -> dict[str, Any]:
         "poster_name": text(row[4], MARKERS["poster_name"]),
         "followers": follower_number(row[5]),
         "category": text(row[11]),
+        "medium": text(row[7]),
     }
 
 
@@ -236,6 +252,13 @@ def answers_of(posts: Sequence[Post]) -> dict[str, Table]:
             people, lambda post: keys(post.age_group, join_year(post))
         ),
         "users_joined_by_year": sorted(Counter(year for post in people if (year := join_year(post))).items()),
+        "posts_by_day_and_category": counted(
+            (post.post_time.date(), post.category) for post in posts if post.post_time
+        ),
+        "users_joined_by_month": growth(post.joined for post in people),
+        "followers_by_category": bands(posts),
+        "video_share_by_year": video_shares(posts),
+        "known_values": known(posts),
     }
     return {name: sorted(rows, key=sort_key) for name, rows in result.items()}
 
@@ -299,6 +322,47 @@ def user_followers(posts: Iterable[Post]) -> dict[Post, int | None]:
 
 def join_year(post: Post) -> int | None:
     return post.joined.year if post.joined and post.joined.year in JOIN_YEARS else None
+
+
+def growth(joined: Iterable[datetime | None]) -> Table:
+    """Count the users of each month, and those up to its end."""
+    months = Counter(at.date().replace(day=1) for at in joined if at)
+    return [
+        (month, months[month], sum(count for other, count in months.items() if other <= month))
+        for month in months
+    ]
+
+
+def bands(posts: Iterable[Post]) -> Table:
+    """Count the users of each category by the most followers they show in it."""
+    most: dict[Any, int] = {}
+    for post in posts:
+        if post.category is not None and post.followers is not None:
+            key = post.category, post.identity
+            most[key] = max(most.get(key, 0), post.followers)
+    counts = Counter(
+        (category, next(name for name, low in BANDS if followers >= low))
+        for (category, _), followers in most.items()
+    )
+    return [(*key, count) for key, count in counts.items()]
+
+
+def video_shares(posts: Iterable[Post]) -> Table:
+    known_ones = [post for post in posts if post.medium is not None]
+    dated = [(post.post_time.year, post.medium in VIDEOS) for post in known_ones if post.post_time]
+    years = Counter(year for year, _ in dated)
+    videos = Counter(year for year, is_video in dated if is_video)
+    return [(year, count, videos[year], videos[year] / count) for year, count in years.items()]
+
+
+def known(posts: Sequence[Post]) -> Table:
+    """Count the posts in which each field is known, with the newest day of them."""
+    rows: Table = []
+    for column, field in FIELDS.items() if posts else ():
+        having = [post for post in posts if getattr(post, field) is not None]
+        newest = max((post.post_time.date() for post in having if post.post_time), default=None)
+        rows.append((column, len(posts), len(having), len(having) / len(posts), newest))
+    return rows
 
 
 def keys(*parts: Any) -> tuple[Any, ...] | None:

@@ -19,6 +19,7 @@ TWINS = {name: NAMES[n ^ 1] for n, name in enumerate(NAMES[:8])} | {NAMES[8]: NA
 AGES = (None, -1, 0, 17, 18, 24, 25, 35, 36, 50, 51, 120)
 POSTED = [datetime(*day, tzinfo=UTC) for day in ((2018, 1, 1), (2020, 2, 29), (2023, 1, 1))]
 JOINED = [datetime(*day, tzinfo=UTC) for day in ((2015, 1, 1), (2017, 6, 1), (2021, 1, 1))]
+MEDIA = (None, "", "image", "Image", "video", "multi-video(story page format)", "video ")
 FOLLOWERS = (None, 0, 1, 2, 999, 1_500, 15_000_000)
 UNKNOWN = [
     Post(country="No count", poster_name="Bob", category="art"),
@@ -43,6 +44,7 @@ STEPS = (
     },
     {
         "post_ts": "if(id % 101 = 0, NULL, timestampadd(SECOND, int(id * 31), make_timestamp(int(2017 + id % 7), 1, 1, 0, 0, 0)))",
+        "is_image_or_video": "element_at(array('image', 'video', 'multi-video(story page format)', NULL), int(id % 4) + 1)",
         "category": "if(id % 11 = 0 OR nation = 8, NULL, concat('category ', id % 13))",
         "country": "concat('country ', nation)",
         "poster_name": "if(poster % 150 = 0 OR nation = 9, NULL, concat('poster ', poster % 390000))",
@@ -83,6 +85,7 @@ def hostile() -> list[Post]:
             user_name=draw.choice(NAMES),
             age=draw.choice(AGES),
             joined=edge(JOINED),
+            medium=draw.choice(MEDIA),
         )
         for _ in range(400)
     ]

@@ -23,7 +23,7 @@ NAMES = [column.split()[0] for column in POST_WIDE.split(", ")]
 # what the independent check knows of a post, in the order of its fields
 CHECKED = (
     *("category", "poster_name", "follower_count", "country"),
-    *("post_ts", "user_name", "age", "date_joined"),
+    *("post_ts", "user_name", "age", "date_joined", "is_image_or_video"),
 )
 
 

@@ -9,6 +9,12 @@ from pyspark.sql import functions as F  # noqa: N812 - its name in every Spark c
 
 POST_YEARS = (2018, 2022)
 JOIN_YEARS = (2015, 2020)
+BANDS = ((1_000, "0-999"), (10_000, "1k-9k"), (100_000, "10k-99k"), (1_000_000, "100k-999k"))
+VIDEOS = ("video", "multi-video(story page format)")
+FIELDS = (
+    *("category", "poster_name", "follower_count", "is_image_or_video", "country"),
+    *("post_ts", "user_name", "age", "date_joined"),
+)
 
 
 def top_category_by_country(post_wide: DataFrame, *, keep_ties: bool = False) -> DataFrame:
@@ -88,6 +94,56 @@ def median_followers_by_join_year(post_wide: DataFrame) -> DataFrame:
 def median_followers_by_join_year_and_age_group(post_wide: DataFrame) -> DataFrame:
     """Median followers by age group and joining year (2015 to 2020)."""
     return _median_followers(with_age_group(_joined(post_wide)), "age_group", "post_year")
+
+
+def posts_by_day_and_category(post_wide: DataFrame) -> DataFrame:
+    """Posts of each category on each UTC day that has one."""
+    counted = _count_categories(post_wide.withColumn("post_day", F.to_date("post_ts")), "post_day")
+    return counted.withColumnRenamed("category_count", "post_count")
+
+
+def users_joined_by_month(post_wide: DataFrame) -> DataFrame:
+    """Users who joined in each month that has one, and how many there were by its end."""
+    users = one_row_per_user(post_wide).dropna(subset=["date_joined"])
+    month = F.to_date(F.date_trunc("MONTH", "date_joined")).alias("join_month")
+    joined = users.groupBy(month).agg(F.count("*").alias("number_users_joined"))
+    so_far = F.sum("number_users_joined").over(Window.orderBy("join_month"))
+    return joined.withColumn("number_users", so_far)
+
+
+def followers_by_category(post_wide: DataFrame) -> DataFrame:
+    """Users of each category by the most followers that any of their posts in it shows."""
+    known = post_wide.dropna(subset=["category", "follower_count"])
+    users = known.groupBy("category", "user_name", "age", "date_joined").agg(
+        F.max("follower_count").alias("most")
+    )
+    below = [F.when(F.col("most") < limit, name) for limit, name in BANDS]
+    band = F.coalesce(*below, F.lit("1M+")).alias("follower_band")
+    return users.groupBy("category", band).agg(F.count("*").alias("number_users"))
+
+
+def video_share_by_year(post_wide: DataFrame) -> DataFrame:
+    """Posts of each year and the share of them that are videos; an unknown medium is left out."""
+    known = post_wide.dropna(subset=["post_ts", "is_image_or_video"])
+    videos = F.count_if(F.col("is_image_or_video").isin(*VIDEOS))
+    return known.groupBy(F.year("post_ts").alias("post_year")).agg(
+        F.count("*").alias("post_count"),
+        videos.alias("video_count"),
+        (videos / F.count("*")).alias("video_share"),
+    )
+
+
+def known_values(post_wide: DataFrame) -> DataFrame:
+    """Posts in which each field is known, and the newest day of them."""
+    pairs = [part for name in FIELDS for part in (F.lit(name), F.col(name).isNotNull())]
+    known = post_wide.select("post_ts", F.explode(F.create_map(*pairs)).alias("field", "is_known"))
+    day = F.when(F.col("is_known"), F.to_date("post_ts"))
+    return known.groupBy("field").agg(
+        F.count("*").alias("post_count"),
+        F.count_if("is_known").alias("known_count"),
+        (F.count_if("is_known") / F.count("*")).alias("known_share"),
+        F.max(day).alias("newest_day"),
+    )
 
 
 def one_row_per_user(post_wide: DataFrame) -> DataFrame:

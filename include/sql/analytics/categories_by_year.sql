@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: heat x=post_year y=category color=category_count
 SELECT
     YEAR(post_ts) AS post_year,
     category,

@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: bar x=age_group y=median_follower_count
 WITH users AS (
     SELECT
         user_name,

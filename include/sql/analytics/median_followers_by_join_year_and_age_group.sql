@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: grouped x=post_year y=median_follower_count color=age_group
 WITH users AS (
     SELECT
         user_name,

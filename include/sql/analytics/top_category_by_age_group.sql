@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: bar x=age_group y=category_count color=category
 WITH grouped AS (
     SELECT
         ind,

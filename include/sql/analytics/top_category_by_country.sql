@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: bar x=country y=category_count color=category
 WITH counted AS (
     SELECT
         country,

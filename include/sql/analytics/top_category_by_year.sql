@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: bar x=post_year y=category_count color=category
 WITH counted AS (
     SELECT
         YEAR(post_ts) AS post_year,

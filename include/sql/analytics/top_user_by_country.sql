@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: bar x=country y=follower_count
 WITH posters AS (
     SELECT
         country,

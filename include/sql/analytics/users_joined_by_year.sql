@@ -3,6 +3,7 @@
 -- reads: {{ gold }}.post_wide
 -- params: gold
 -- materialize: table
+-- chart: bar x=post_year y=number_users_joined
 WITH users AS (
     SELECT
         user_name,

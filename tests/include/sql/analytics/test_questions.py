@@ -47,6 +47,15 @@ def test_header_says_what_grain_reads_params_and_how_it_is_kept(question: str) -
     assert lines[4] == f"-- materialize: {'view' if question.endswith('_ranked') else 'table'}"
 
 
+def test_every_question_of_ours_that_is_a_table_has_a_chart() -> None:
+    """Somebody's own may have none: the report then shows its table alone."""
+    for question in QUESTIONS:
+        text = (SQL / "analytics" / f"{question}.sql").read_text("utf-8")
+        assert ("\n-- chart: " in text) is ("\n-- materialize: table" in text), (
+            f"Repair: give {question} a chart"
+        )
+
+
 def test_cases_have_the_columns_of_the_real_view(spark: SparkSession, lake: Lake) -> None:
     view = spark.table(f"{lake.gold}.post_wide").schema
     assert [(f.name, f.dataType) for f in view] == [
