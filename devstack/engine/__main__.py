@@ -28,6 +28,10 @@ PREIMPORTED = (
     "pyspark.sql.pandas.types",
     "pyspark.cloudpickle",
     "packaging.requirements",
+    # the report: altair alone takes a second
+    "altair",
+    "vl_convert",
+    "jinja2",
 )
 
 

@@ -9,7 +9,7 @@ from pinflow.settings import Settings
 SQL = Path(__file__).resolve().parents[2] / "include" / "sql"
 FILES = sorted(
     str(p.relative_to(SQL))
-    for part in ("silver", "star", "serving", "analytics", "checks")
+    for part in ("silver", "star", "serving", "analytics", "checks", "report")
     for p in (SQL / part).glob("*.sql")
 )
 HEADER = ("grain:", "reads:", "params:")
@@ -17,7 +17,9 @@ HEADER = ("grain:", "reads:", "params:")
 
 def rendered(file: str) -> str:
     environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, autoescape=False)  # noqa: S701
-    return environment.get_template(file).render(Settings().names() | {"run": "0123456789ab"})
+    days = "(post_date >= DATE'2022-10-15' AND post_date < DATE'2022-10-16')"
+    names = Settings().names() | {"run": "0123456789ab", "days": days}
+    return environment.get_template(file).render(names)
 
 
 @pytest.mark.parametrize("file", FILES)
