@@ -32,6 +32,7 @@ NEEDS = {
     "optimize": ["stage", "silver", "gold", "ops", "user_id"],
     "ingest": ["silver"],
     "audit_stream": ["silver", "ops"],
+    "report": ["silver", "gold", "ops"],
 }
 
 
