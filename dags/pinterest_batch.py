@@ -1,13 +1,14 @@
 """### The batch layer: one day of posts, from MySQL to the answers
 
 **Purpose.** Pulls the day's posts from the source database, sends them through Kafka into the lake, cleans
-the three frames into Delta tables, audits them, publishes them, builds the star schema and answers the
-questions.
+the three frames into Delta tables, audits them, publishes them, builds the star schema, answers the
+questions and writes a report of the answers with their charts.
 
 **Inputs.** Source tables `pinterest_data`, `geolocation_data`, `user_data`; what `pinterest_setup` made.
 
 **Outputs.** `silver.pin|geo|user`, `silver.quarantine`, `ops.ledger`, `ops.quality_results`, and in gold a
-table for each file of include/sql/star, their join `post_batch`, and a table or view for each question.
+table for each file of include/sql/star, their join `post_batch`, and a table or view for each question; in
+the lake one page `reports/<window>/<run>.html`, which the task `report` and the tab *Report* open.
 
 **Schedule.** Daily at midnight UTC for the day that ended: a post belongs to the UTC day of its timestamp,
 and a day is the smallest window whose answers people compare.
@@ -29,6 +30,7 @@ from pinflow import paths
 from pinflow.defaults import DEFAULT_ARGS, WAIT_TIMEOUT
 from pinflow.operators.claim_answers import ClaimAnswersOperator
 from pinflow.operators.mysql_to_kafka import MySqlToKafkaOperator
+from pinflow.operators.report import ReportOperator
 from pinflow.operators.select_posts import SelectPostsOperator
 from pinflow.operators.spark_job import PinsparkRunOperator
 from pinflow.operators.upload_spark_code import UploadSparkCodeOperator
@@ -40,7 +42,9 @@ from pinflow.settings import TABLES
 MANIFEST = {t: "{{ ti.xcom_pull(task_ids='land." + t + "') | tojson }}" for t in TABLES}
 CLEANED = [f"{{{{ ti.xcom_pull(task_ids='clean.{t}') | tojson }}}}" for t in TABLES]
 MANIFESTS = f"[{', '.join(MANIFEST.values())}]"
-STAGE, SILVER, OPS = (["--" + schema, "{{ " + schema + " }}"] for schema in ("stage", "silver", "ops"))
+STAGE, SILVER, GOLD, OPS = (
+    ["--" + schema, "{{ " + schema + " }}"] for schema in ("stage", "silver", "gold", "ops")
+)
 
 with DAG(
     dag_id="pinterest_batch",
@@ -113,8 +117,16 @@ with DAG(
         before=[*(f"{group}.{t}" for group in ("emulate", "land", "clean") for t in TABLES), "audit"],
     )
 
+    report = ReportOperator(
+        task_id="report",
+        arguments=["--manifests", MANIFESTS, *SILVER, *GOLD, *OPS],
+        code=upload_spark_code.output,
+        max_active_tis_per_dag=1,
+    )
+
     wait_for_posts >> select_posts >> list(emulate.values())
     for table in TABLES:
         emulate[table] >> land[table] >> clean[table] >> audit
     upload_spark_code >> list(clean.values())
-    audit >> publish >> claim_answers >> answer_questions()
+    audit >> publish >> claim_answers >> answer_questions(report)
+    upload_spark_code >> report

@@ -5,8 +5,8 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 OUTPUT = REPO / "build" / "mwaa"
-# what of include/ a worker reads; the rest (MSK Connect, report sources) stays out
-INCLUDED = ("contracts", "spark", "sql")
+# what of include/ a worker reads; the rest stays out
+INCLUDED = ("contracts", "report", "spark", "sql")
 _LEAVE_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.egg-info")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pinflow.errors import SqlFileError
 from pinflow.window import Window
 
+_REPORT = re.compile(r"reports/(\d{8}T\d{6}Z_\d{8}T\d{6}Z)/[0-9a-f]{12}\.html")
 _START_OFFSET = re.compile(r"\+(\d+)\.json$")
 
 
@@ -89,6 +90,27 @@ def start_offset(key: str) -> int | None:
 def manifest_key(table: str, window: Window, run: str, try_number: int, suffix: str = "jsonl.gz") -> str:
     """Key of an id file: `manifests/<table>/<window>/<run hash>/<try>.jsonl.gz`."""
     return f"manifests/{table}/{window.slug}/{run}/{try_number}.{suffix}"
+
+
+def report_key(window: Window, run: str) -> str:
+    """Key of a run's report: `reports/<window>/<run hash>.html`."""
+    return f"reports/{window.slug}/{run}.html"
+
+
+def report_parts(window: Window, run: str) -> str:
+    """Folder where Spark leaves a report: `reports/parts/<window>/<run hash>`."""
+    return f"reports/parts/{window.slug}/{run}"
+
+
+def report_of_parts(folder: str) -> str:
+    """Key of the report that was left in such a folder."""
+    return f"reports/{folder.removeprefix('reports/parts/')}.html"
+
+
+def window_of_report(key: str) -> Window | None:
+    """Window in the key of a report, or None for another key."""
+    found = _REPORT.fullmatch(key)
+    return Window.of_slug(found.group(1)) if found else None
 
 
 def run_of_manifest(key: str) -> str | None:

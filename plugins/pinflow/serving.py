@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import TaskGroup
 
@@ -16,13 +17,19 @@ _SENT = ", ".join("{{ ti.xcom_pull(task_ids='emulate." + t + "') | tojson }}" fo
 _table = partial(SqlFileOperator, materialize=True, max_active_tis_per_dag=1)
 
 
-def answer_questions() -> TaskGroup:
-    """Add `star`, `join_star` and `analytics` to the DAG at hand, a task a file; return the first group."""
+def answer_questions(then: BaseOperator | None = None) -> TaskGroup:
+    """Add `star`, `join_star` and `analytics` to the DAG at hand, a task a file; return the first group.
+
+    `then` is a task that waits for every answer.
+    """
     with TaskGroup("star") as star:
         for file in paths.sql_files("star"):
             _table(task_id=paths.stem(file), sql=file, show_rows=False)
     join_star = _table(task_id="join_star", sql="serving/post_batch.sql", show_rows=False)
-    star >> join_star >> _analytics()
+    analytics = _analytics()
+    star >> join_star >> analytics
+    if then is not None:
+        analytics >> then
     return star
 
 

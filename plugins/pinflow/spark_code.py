@@ -11,6 +11,8 @@ from pinflow.paths import include_dir
 
 VERSION = "0.1.0"
 _WHEEL_METADATA = b"Wheel-Version: 1.0\nGenerator: pinflow\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+# folder in the wheel, as pinspark.report.resources knows it: folder below include/
+REPORT = {"page": "report", "sections": "sql/report", "questions": "sql/analytics"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -49,7 +51,12 @@ def _sources(include: Path) -> dict[str, bytes]:
         f"pinspark/checks_data/{p.name}": p.read_bytes()
         for p in sorted((include / "sql" / "checks").glob("*.sql"))
     }
-    return code | contracts | checks
+    report = {
+        f"pinspark/report_data/{name}/{p.name}": p.read_bytes()
+        for name, folder in REPORT.items()
+        for p in sorted((include / folder).glob("*.*"))
+    }
+    return code | contracts | checks | report
 
 
 def _wheel(sources: dict[str, bytes]) -> tuple[str, bytes]:

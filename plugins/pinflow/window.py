@@ -16,6 +16,7 @@ Span = Literal["day", "hour"]
 _EXAMPLES: dict[Span, str] = {"day": "2022-10-15", "hour": "2022-10-15T13:00"}
 PARAM_RUN_TYPES = frozenset({"manual", "operator_triggered"})
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
+_SLUG = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, order=True)
@@ -46,6 +47,18 @@ class Window:
     def parse(cls, start_text: str, end_text: str) -> Self:
         """Read a window back from its two texts."""
         return cls(datetime.fromisoformat(start_text), datetime.fromisoformat(end_text))
+
+    @classmethod
+    def of_slug(cls, slug: str) -> Self:
+        """Read a window back from a part of an object key."""
+        start, end = (datetime.strptime(part, _SLUG).replace(tzinfo=UTC) for part in slug.split("_"))
+        return cls(start, end)
+
+    @property
+    def days(self) -> str:
+        """First and last day for a person, both included."""
+        first, last = self.start.date(), (self.end - timedelta(microseconds=1)).date()
+        return str(first) if first == last else f"{first} to {last}"
 
     @property
     def start_text(self) -> str:

@@ -25,6 +25,11 @@ def test_a_question_more_is_a_task_more_behind_publish(
     shutil.copytree(REPO / "include", tmp_path / "include")
     (tmp_path / "include" / "sql" / "analytics" / "posts_by_medium.sql").write_text(SQL)
     monkeypatch.setenv("PINFLOW_INCLUDE", str(tmp_path / "include"))
-    assert tasks() == {**before, "analytics.posts_by_medium": before["analytics.top_category_by_year"]}
+    new = "analytics.posts_by_medium"
+    assert tasks() == {
+        **before,
+        new: before["analytics.top_category_by_year"],
+        "report": {*before["report"], new},
+    }
     made = wrap(SQL, "gold.posts_by_medium", "posts_by_medium.sql")
     assert made.startswith("CREATE OR REPLACE TABLE gold.posts_by_medium AS")

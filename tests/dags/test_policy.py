@@ -126,6 +126,7 @@ def test_batch_edges_are_exactly_the_designs(dag_bag: Any) -> None:
         "publish": {"audit", "upload_spark_code"},
         "claim_answers": {"publish"},
         **served("claim_answers"),
+        "report": {"upload_spark_code", *(key for key in served("") if key.startswith("analytics."))},
     }
     assert found == expected
 

@@ -53,11 +53,11 @@ class LakeHook(S3Hook):
                 raise ObjectGoneError(f"{uri} is no longer in the lake.", if_gone) from error
         return content
 
-    def write(self, uri: str, content: bytes) -> str:
-        """Write an object and return its URI."""
+    def write(self, uri: str, content: bytes, content_type: str = "binary/octet-stream") -> str:
+        """Write an object and return its URI; the type is what S3 gives objects by itself."""
         bucket, key = split_uri(uri)
         with reaching(uri):
-            self.conn.put_object(Bucket=bucket, Key=key, Body=content)
+            self.conn.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
         return uri
 
     def exists(self, uri: str) -> bool:

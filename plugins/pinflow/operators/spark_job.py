@@ -33,14 +33,16 @@ def token(dag_id: str, run_id: str, task_id: str, k: int) -> str:
     return hashlib.sha256(json.dumps([dag_id, run_id, task_id, k]).encode()).hexdigest()
 
 
-def compute_of(compute: Compute, wheel: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def compute_of(
+    compute: Compute, wheel: str, packages: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the parts of a submit body that say where a task runs: (of the task, of the run)."""
     if compute.kind == "serverless":
-        spec = {"environment_version": compute.environment_version, "dependencies": [wheel]}
+        spec = {"environment_version": compute.environment_version, "dependencies": [wheel, *packages]}
         return {"environment_key": _ENVIRONMENT}, {
             "environments": [{"environment_key": _ENVIRONMENT, "spec": spec}]
         }
-    library = {"libraries": [{"whl": wheel}]}
+    library = {"libraries": [{"whl": wheel}, *({"pypi": {"package": name}} for name in packages)]}
     if compute.kind == "existing_cluster":
         return {"existing_cluster_id": compute.existing_cluster_id, **library}, {}
     return {"new_cluster": compute.new_cluster, **library}, {}
@@ -54,11 +56,13 @@ class PinsparkRunOperator(OnDatabricks, DatabricksSubmitRunOperator):
         `{{ gold }}`, `{{ ops }}` and `{{ bucket }}` are the settings' names.
     :param code: what UploadSparkCodeOperator returned (templated).
 
-    Returns the object the job printed last behind `RESULT `. Raises RemoteRunError with the run's page.
+    A subclass names in `packages` what its job needs beyond pinspark. Returns the object the job printed last
+    behind `RESULT `. Raises RemoteRunError with the run's page.
     """
 
     template_fields: Sequence[str] = ("job", "arguments", "code")
     template_ext: Sequence[str] = ()
+    packages: Sequence[str] = ()
 
     def __init__(self, *, job: str, arguments: list[str], code: Any, **kwargs: Any) -> None:
         super().__init__(**{"databricks_conn_id": CONNECTION, "deferrable": True, **kwargs})
@@ -86,7 +90,7 @@ class PinsparkRunOperator(OnDatabricks, DatabricksSubmitRunOperator):
         return self._finish(event["run_id"], event["run_page_url"])
 
     def _body(self, settings: Settings, context: "Context") -> dict[str, Any]:
-        of_task, of_run = compute_of(settings.compute, self.code["wheel"])
+        of_task, of_run = compute_of(settings.compute, self.code["wheel"], self.packages)
         timeout = self.execution_timeout or TASK_TIMEOUT
         seconds = int(timeout / timedelta(seconds=1))
         return {
