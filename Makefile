@@ -23,7 +23,7 @@ STACK := $(AIRFLOW)/python -m devstack
 # these never download: without the environments nothing can run
 WHEN_SET_UP := test -x $(AIRFLOW)/python || { echo 'Nothing is set up here, so nothing runs.'; exit 0; };
 
-.PHONY: help setup demo up down reset status logs seed load backfill stream sql test check contracts bench mwaa
+.PHONY: help setup demo up down reset status logs seed load backfill stream report sql test check contracts bench mwaa
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ backfill: setup ## run each day again or anew: FROM= TO= [REPROCESS=none|failed|
 
 stream: setup ## send random posts through Kinesis and show rows a second, lag and latency: [RATE=30] [SECONDS=60]
 	@$(STACK) stream $(call typed,RATE) $(call typed,SECONDS)
+
+report: setup ## print where the newest report is, and open it where there is a screen
+	@$(STACK) report
 
 sql: setup ## ask the lake: Q='SELECT ...' [FORMAT=table|csv|json]
 	@$(STACK) sql --format $(call typed,FORMAT) -- $(call typed,Q)

@@ -1,4 +1,4 @@
-"""The stack's commands: `python -m devstack up|down|reset|status|logs|sql|seed|load|backfill|demo`."""
+"""The stack's commands: `python -m devstack up|down|reset|status|logs|sql|seed|load|backfill|report|demo`."""
 
 import os
 import subprocess
@@ -120,6 +120,14 @@ def sql(
     from devstack import lake
 
     lake.sql(Settings(), query, output.value)
+
+
+@app.command()
+def report() -> None:
+    """Print where the newest report is, and open it in a browser where there is a screen."""
+    from devstack import report as reports
+
+    say(reports.show(Settings()))
 
 
 @app.command()

@@ -16,6 +16,7 @@ from devstack import lake, mariadb, memory, runs, source, supervise
 from devstack.airflow_api import AirflowApi, Run
 from devstack.config import Settings
 from devstack.errors import StackError
+from devstack.report import TAB
 
 SETUP = "pinterest_setup"
 STREAM = "pinterest_stream"
@@ -83,6 +84,7 @@ def main(settings: Settings) -> None:
     _print_stages(console, api, [loaded, *filled])
     _print_machine(console, settings, marks, begun)
     console.print(f"\nAirflow UI   {settings.airflow_url}   (no login; `make down` stops everything)")
+    console.print(f"Report       {settings.airflow_url}{TAB}")
 
 
 def _say(line: str) -> None:

@@ -22,7 +22,8 @@ GOLD = [
     "top_category_by_year_ranked", "categories_by_year", "top_category_by_age_group",
     "top_category_by_age_group_ranked", "top_user_by_country", "top_user_by_country_ranked",
     "top_country_by_followers", "median_followers_by_age_group", "median_followers_by_join_year",
-    "median_followers_by_join_year_and_age_group", "users_joined_by_year",
+    "median_followers_by_join_year_and_age_group", "users_joined_by_year", "posts_by_day_and_category",
+    "users_joined_by_month", "followers_by_category", "video_share_by_year", "known_values",
 ]  # fmt: skip
 STAR = ["fact_post", "dim_category", "dim_date", "dim_location", "dim_poster", "dim_user", "post_batch"]
 EVERYTHING = [*SILVER, "silver.quarantine", "ops.ledger", *(f"gold.{name}" for name in (*STAR, *GOLD))]
