@@ -65,16 +65,19 @@ class Page(HTMLParser):
             self.sql[self.part] = ""
         if tag == "tr":
             self.rows.setdefault(self.part, []).append([])
+        if tag in ("pre", "th", "b"):
+            self.inside = tag
         if tag == "td":
-            self.rows[self.part][-1].append(None if given.get("class") == "null" else "")
+            is_null = given.get("class") == "null"
+            self.rows[self.part][-1].append(None if is_null else "")
+            self.inside = "" if is_null else "td"
         if tag == "th":
             self.heads.setdefault(self.part, []).append("")
         if tag == "data" and self.inside == "b":
             self.headline.append(given["value"])
         elif tag == "data":
             self.rows[self.part][-1][-1] = given["value"]
-        elif tag in ("pre", "td", "th", "b", "bdi"):
-            self.inside = "b" if tag == "bdi" and self.inside == "b" else tag
+            self.inside = ""
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("pre", "td", "th", "b"):
@@ -85,7 +88,7 @@ class Page(HTMLParser):
             self.sql[self.part] += data
         elif self.inside == "th":
             self.heads[self.part][-1] += data
-        elif self.inside == "bdi":
+        elif self.inside == "td":
             self.rows[self.part][-1][-1] = str(self.rows[self.part][-1][-1]) + data
 
 
