@@ -13,6 +13,8 @@ from tests.include.conftest import Lake
 from tests.include.landed import Landing, Row, pin_row, wire
 from tests.include.spark.jobs.conftest import Run, landings, load
 
+pytestmark = pytest.mark.long
+
 
 def window(folder: Path, day: str, run: str) -> dict[str, Landing]:
     """Begin a window of one day whose geo and user rows 1 to 3 are as they should be."""
