@@ -14,6 +14,8 @@ from pinspark.kinesis_shards import StreamLostError
 from pinspark.optimize import drop_doubles
 from tests.include.streams import Streams
 
+pytestmark = pytest.mark.long
+
 REPAIR = r"Repair: .*run pinterest_stream with the param `rebuild`"
 
 
